@@ -1,0 +1,171 @@
+import { auditRecord } from "../core/audit.ts";
+import { authorize, corsOriginOf } from "../core/authorize.ts";
+import type { Parsed } from "../core/config.ts";
+import { type Answer, type Decision, refuse } from "../core/decision.ts";
+import { type ErrorCode, type Refusal, refusal } from "../core/errors.ts";
+import { createExchange, type Exchange } from "../core/exchange.ts";
+import { createGateway, type Gateway, type Sources } from "../core/gateway.ts";
+import { HEALTH_PATH, misconfiguredHealth } from "../core/http/own-endpoints.ts";
+import { refusalAnswer } from "../core/http/refusal-response.ts";
+import { compilePolicy } from "../core/policy/define.ts";
+import type { Policy } from "../core/policy/schema.ts";
+import { run } from "../core/steps.ts";
+import { type Env, readEnv } from "./env.ts";
+import { forward } from "./forward.ts";
+import { answerResponse, originResponse, type ResponseFacts } from "./respond.ts";
+import { createScope, report } from "./scope.ts";
+import { createJwksSources, listRevocations, readAllowList } from "./stores.ts";
+
+const rateLimit = (binding: RateLimit) => async (key: string) => (await binding.limit({ key })).success;
+
+function createSources(env: Env, context: ExecutionContext, gatewayOrigin: string | undefined): Sources {
+  const { REVOCATIONS, PUBLIC_RATE_LIMIT, TENANT_RATE_LIMIT } = env;
+  return {
+    scope: createScope(context),
+    jwks: createJwksSources(env.JWKS, gatewayOrigin),
+    readAllowList: (clientId) => readAllowList(env.M2M_TENANTS, clientId),
+    listRevocations: REVOCATIONS && (() => listRevocations(REVOCATIONS)),
+    publicRateLimit: PUBLIC_RATE_LIMIT && rateLimit(PUBLIC_RATE_LIMIT),
+    tenantRateLimit: TENANT_RATE_LIMIT && rateLimit(TENANT_RATE_LIMIT),
+  };
+}
+
+/** A decision that has been carried out. */
+interface Outcome {
+  readonly decision: Decision;
+  readonly response: Response;
+  readonly error?: ErrorCode;
+  readonly originMs?: number;
+}
+
+function factsOf(exchange: Exchange, gateway: Gateway | undefined): ResponseFacts {
+  const corsOrigin = gateway && corsOriginOf(exchange, gateway);
+  return { requestId: exchange.requestId, corsOrigin, gatewayOrigin: exchange.url.origin };
+}
+
+function refuseWith(refused: Refusal, exchange: Exchange, gateway: Gateway | undefined): Outcome {
+  const facts = factsOf(exchange, gateway);
+  const answer = refusalAnswer(refused, { ...facts, realm: gateway?.config.realm ?? "edge" });
+  return { decision: refuse(refused), response: answerResponse(answer, facts), error: refused.code };
+}
+
+const answerWith = (answer: Answer, exchange: Exchange, gateway?: Gateway): Outcome => ({
+  decision: { kind: "answer", answer },
+  response: answerResponse(answer, factsOf(exchange, gateway)),
+});
+
+/** Nothing is forwarded by a gateway that does not know what to enforce. */
+function answerMisconfigured(exchange: Exchange): Outcome {
+  const isHealth = exchange.url.rawPath === HEALTH_PATH;
+  return isHealth
+    ? answerWith(misconfiguredHealth(), exchange)
+    : refuseWith(refusal("misconfigured"), exchange, undefined);
+}
+
+async function carryOut(
+  decision: Decision,
+  request: Request,
+  exchange: Exchange,
+  gateway: Gateway,
+): Promise<Outcome> {
+  if (decision.kind === "refuse") return refuseWith(decision.refusal, exchange, gateway);
+  if (decision.kind === "answer") return answerWith(decision.answer, exchange, gateway);
+  const startedAtMs = Date.now();
+  const response = await forward(decision.upstream, request, gateway.config.originTimeoutMs);
+  const originMs = Date.now() - startedAtMs;
+  if (typeof response === "string") return { ...refuseWith(refusal(response), exchange, gateway), originMs };
+  try {
+    return {
+      decision,
+      response: originResponse(response, decision.upstream, factsOf(exchange, gateway)),
+      originMs,
+    };
+  } catch {
+    return { ...refuseWith(refusal("origin_unreachable"), exchange, gateway), originMs }; // no HTTP status
+  }
+}
+
+async function handle(
+  request: Request,
+  exchange: Exchange,
+  gateway: Gateway,
+  sources: Sources,
+): Promise<Outcome> {
+  try {
+    const decided = run(authorize(exchange, gateway, sources));
+    const decision = decided instanceof Promise ? await decided : decided;
+    return await carryOut(decision, request, exchange, gateway);
+  } catch (error) {
+    const reason = error instanceof Error ? error.name : "unknown"; // a message could quote the request
+    report({ event: "internal_error", request_id: exchange.requestId, reason });
+    return refuseWith(refusal("internal_error"), exchange, gateway);
+  }
+}
+
+function log(outcome: Outcome, exchange: Exchange, startedAtMs: number, request: Request): void {
+  const { decision, response, error, originMs } = outcome;
+  const colo = request.cf?.colo;
+  const record = auditRecord(exchange, {
+    decision,
+    status: response.status,
+    ...(error !== undefined && { error }),
+    edgeMs: Date.now() - startedAtMs - (originMs ?? 0),
+    ...(originMs !== undefined && { originMs }),
+    colo: typeof colo === "string" ? colo : undefined,
+  });
+  console.log(JSON.stringify(record));
+}
+
+/**
+ * Builds the Worker of a policy: `export default createWorker(policy)`. Bindings are read from the handler's
+ * `env` alone. A policy or an environment that does not validate answers `500 misconfigured` to every request
+ * but health, forwards nothing, and logs each fault with its path; it never throws.
+ */
+export function createWorker(policy: Policy): ExportedHandler<Env> {
+  const compiled = compilePolicy(policy);
+  const gateways = new WeakMap<object, Parsed<Gateway>>();
+
+  function prepare(env: Env): Parsed<Gateway> {
+    const config = readEnv(env);
+    const gateway = config.ok && compiled.ok ? createGateway(config.value, compiled.value) : undefined;
+    if (gateway?.ok) return gateway;
+    const faults = [config, compiled, gateway].flatMap((part) => (part?.ok === false ? part.faults : []));
+    report({ event: "misconfigured", faults });
+    return { ok: false, faults };
+  }
+
+  function gatewayOf(env: Env): Parsed<Gateway> {
+    const known = gateways.get(env);
+    if (known !== undefined) return known;
+    const gateway = prepare(env);
+    gateways.set(env, gateway);
+    return gateway;
+  }
+
+  return {
+    async fetch(request, env, context) {
+      const startedAtMs = Date.now();
+      const clientIp = request.headers.get("cf-connecting-ip") ?? undefined;
+      const exchange = createExchange({
+        method: request.method,
+        url: request.url,
+        headers: request.headers,
+        clientIp,
+      });
+      const gateway = gatewayOf(env);
+      const outcome = gateway.ok
+        ? await handle(request, exchange, gateway.value, createSources(env, context, exchange.url.origin))
+        : answerMisconfigured(exchange);
+      log(outcome, exchange, startedAtMs, request);
+      return outcome.response;
+    },
+
+    async scheduled(_controller, env, context) {
+      const gateway = gatewayOf(env);
+      if (!gateway.ok) return;
+      const { scope, jwks: sources } = createSources(env, context, undefined);
+      const issuers = [...gateway.value.config.issuers.values()];
+      await Promise.all(issuers.map(({ issuer }) => gateway.value.jwks.warm(issuer, sources, scope)));
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import type { ErrorCode, Refusal } from "./errors.ts";
+
+/** Header names in lower case, and their values, in the order in which they are sent. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+/** The request to send to the origin. Its body is the client's, untouched. */
+export interface UpstreamRequest {
+  readonly method: string;
+  readonly url: string;
+  /** Complete: nothing of the client's request is sent beside it. */
+  readonly headers: HeaderList;
+  /** Scheme, host and stage path of the origin, of which a `Location` is rewritten. */
+  readonly baseUrl: string;
+  readonly basePath: string;
+}
+
+/** A response of the gateway's own. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly body: string | null;
+}
+
+/** What is to be done with a request. The adapter does it. */
+export type Decision =
+  | { readonly kind: "forward"; readonly upstream: UpstreamRequest }
+  /** Report mode: forwarded without identity and proof, though a token step refused it. */
+  | { readonly kind: "report"; readonly upstream: UpstreamRequest; readonly wouldHave: ErrorCode }
+  | { readonly kind: "refuse"; readonly refusal: Refusal }
+  /** A preflight, or one of the gateway's own endpoints. */
+  | { readonly kind: "answer"; readonly answer: Answer };
+
+/** Builds a decision not to forward. */
+export const refuse = (refusal: Refusal): Decision => ({ kind: "refuse", refusal });

@@ -1,0 +1,74 @@
+import type { Refusal } from "./errors.ts";
+import { type UrlParts, urlParts } from "./http/path.ts";
+import type { CompiledRoute } from "./policy/schema.ts";
+import type { Verification } from "./token/verify.ts";
+
+/** The client's request, as far as the decision looks at it. Its body is not among it. */
+export interface ClientRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Headers;
+  /** Address of the connection; undefined where the platform names none. */
+  readonly clientIp: string | undefined;
+}
+
+/** The steps of a decision, in their order. */
+export const STEPS = [
+  "method",
+  "path",
+  "preflight",
+  "own_endpoint",
+  "route",
+  "public_rate_limit",
+  "token_present",
+  "signature",
+  "time",
+  "token_use",
+  "audience",
+  "revocation",
+  "caller",
+  "tenant",
+  "role",
+  "scopes",
+  "groups",
+  "tenant_rate_limit",
+  "forward",
+] as const;
+/** One of {@link STEPS}. */
+export type Step = (typeof STEPS)[number];
+
+/** One request on its way, with what has been found out about it so far. Only the decision writes to it. */
+export interface Exchange {
+  readonly request: ClientRequest;
+  readonly requestId: string;
+  readonly url: UrlParts;
+  route: CompiledRoute | undefined;
+  /** Set once the signature holds: nothing of a token is known, or logged, before. */
+  verification: Verification | undefined;
+  /** Set once it is verified for this request. */
+  tenant: string | undefined;
+  /** Told of every step that was taken, and of its refusal. For explaining a decision; the log does not use it. */
+  readonly observe: ((step: Step, refusal: Refusal | undefined) => void) | undefined;
+}
+
+const REQUEST_ID = /^[\w-]{8,128}$/;
+
+/** The caller's `x-request-id` if it is 8 to 128 of `A-Za-z0-9_-`, else a new UUID. */
+const requestIdOf = (headers: Headers): string => {
+  const given = headers.get("x-request-id");
+  return given !== null && REQUEST_ID.test(given) ? given : crypto.randomUUID();
+};
+
+/** Begins an exchange. `observe` is told of each step as it is taken. */
+export const createExchange = (
+  request: ClientRequest,
+  observe?: (step: Step, refusal: Refusal | undefined) => void,
+): Exchange => ({
+  request,
+  requestId: requestIdOf(request.headers),
+  url: urlParts(request.url),
+  route: undefined,
+  verification: undefined,
+  tenant: undefined,
+  observe,
+});

@@ -1,0 +1,39 @@
+import type { Parsed } from "../config.ts";
+import { unreachableRoutes } from "./lint.ts";
+import { type CompiledPolicy, type Policy, parsePolicy } from "./schema.ts";
+
+/** A policy that does not validate, with all its faults. */
+export class PolicyError extends Error {
+  override readonly name = "PolicyError";
+  /** `path: what is wrong`, for each fault: `routes.2.role: is not one of roles`. */
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(
+      `The policy has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}:\n${faults.join("\n")}`,
+    );
+    this.faults = faults;
+  }
+}
+
+/** Validates a policy as a whole and compiles it; every fault at once, unreachable routes among them. */
+export function compilePolicy(policy: unknown): Parsed<CompiledPolicy> {
+  const parsed = parsePolicy(policy);
+  if (!parsed.ok) return parsed;
+  const faults = unreachableRoutes(parsed.value.routes).map(
+    (index) => `routes.${index}: can never be reached, since earlier routes take all that it takes`,
+  );
+  return faults.length === 0 ? parsed : { ok: false, faults };
+}
+
+/**
+ * Checks a policy and hands it back unchanged.
+ *
+ * @throws {PolicyError} with all faults at once: an unknown member or role, a duplicate parameter, a pattern
+ * that is not of the form, a route that earlier ones cover completely. Mere overlap is not a fault.
+ */
+export function definePolicy<const Role extends string>(policy: Policy<Role>): Policy<Role> {
+  const compiled = compilePolicy(policy);
+  if (!compiled.ok) throw new PolicyError(compiled.faults);
+  return policy;
+}

@@ -1,0 +1,93 @@
+import type { CompiledRoute } from "./schema.ts";
+
+/** Finds routes by decoded path segments. */
+export interface Matcher {
+  /** The first route of the table that takes this path and method, or undefined. */
+  match(segments: readonly string[], method: string): CompiledRoute | undefined;
+  /** The methods that the routes on this path take. */
+  methods(segments: readonly string[]): readonly string[];
+}
+
+interface Entry {
+  readonly order: number;
+  readonly route: CompiledRoute;
+}
+
+interface Node {
+  readonly literals: Map<string, Node>;
+  param: Node | undefined;
+  /** Routes that end here, in order. */
+  readonly exact: Entry[];
+  /** Routes with `/*` here, in order. */
+  readonly open: Entry[];
+}
+
+const createNode = (): Node => ({ literals: new Map(), param: undefined, exact: [], open: [] });
+
+function literalChild(node: Node, text: string): Node {
+  const known = node.literals.get(text);
+  if (known !== undefined) return known;
+  const child = createNode();
+  node.literals.set(text, child);
+  return child;
+}
+
+function insert(root: Node, entry: Entry): void {
+  const { segments, open } = entry.route.pattern;
+  let node = root;
+  for (const segment of segments) {
+    if (segment.kind === "literal") node = literalChild(node, segment.text);
+    else {
+      node.param ??= createNode();
+      node = node.param;
+    }
+  }
+  (open ? node.open : node.exact).push(entry);
+}
+
+const admits = ({ methods }: CompiledRoute, method: string): boolean =>
+  methods === undefined || methods.has(method);
+
+function earlier(entries: readonly Entry[], method: string, best: Entry | undefined): Entry | undefined {
+  for (const entry of entries) {
+    if (best !== undefined && entry.order > best.order) return best;
+    if (admits(entry.route, method)) return entry;
+  }
+  return best;
+}
+
+/** Goes down every branch that the path can take (they are few) and keeps the earliest route it meets. */
+function find(
+  node: Node,
+  segments: readonly string[],
+  depth: number,
+  method: string,
+  best: Entry | undefined,
+): Entry | undefined {
+  let found = earlier(node.open, method, best);
+  const segment = segments[depth];
+  if (segment === undefined) return earlier(node.exact, method, found);
+  const child = node.literals.get(segment);
+  if (child !== undefined) found = find(child, segments, depth + 1, method, found);
+  if (node.param !== undefined) found = find(node.param, segments, depth + 1, method, found);
+  return found;
+}
+
+// What a route without `methods` is said to take; those of RFC 9110 that browsers and API Gateway use.
+const COMMON_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/**
+ * Compiles routes into a tree by segment, so that a look-up costs a few map reads, however many routes there
+ * are. The first route of the table wins, as if they were tried one by one.
+ */
+export function createMatcher(routes: readonly CompiledRoute[]): Matcher {
+  const root = createNode();
+  for (const [order, route] of routes.entries()) insert(root, { order, route });
+  const methods = [...new Set([...COMMON_METHODS, ...routes.flatMap((route) => [...(route.methods ?? [])])])];
+  const match = (segments: readonly string[], method: string) =>
+    find(root, segments, 0, method, undefined)?.route;
+  return {
+    match,
+    methods: (segments) => methods.filter((method) => match(segments, method) !== undefined),
+  };
+}

@@ -1,0 +1,93 @@
+import * as v from "valibot";
+import type { Scope } from "../scope.ts";
+import { createFreshCopies, UNAVAILABLE } from "./fresh-copies.ts";
+
+/** Which tenants a machine client may act for. */
+export interface AllowList {
+  /** Every tenant (`"*"`), or these. */
+  readonly tenants: "any" | ReadonlySet<string>;
+  /** The role that the client acts with. */
+  readonly role: string | undefined;
+}
+
+/** The machine's list as the decision sees it: none (absent or disabled), unreadable, or a list. */
+export type AllowListAnswer = AllowList | "none" | "unavailable";
+
+/** Reads the document of a client from KV: its text, or null. At most 3 s; may reject. */
+export type ReadAllowList = (clientId: string) => Promise<string | null>;
+
+/** The allow-lists that this isolate has read. */
+export interface AllowLists {
+  find(clientId: string, read: ReadAllowList, scope: Scope): AllowListAnswer | Promise<AllowListAnswer>;
+}
+
+const documentSchema = v.strictObject({
+  tenants: v.array(v.unknown()),
+  role: v.optional(v.pipe(v.string(), v.minLength(1))),
+  disabled: v.optional(v.boolean()),
+});
+
+const MAX_CLIENTS = 10_000; // ten times the app clients that a pool has by default
+const MAX_KEY_BYTES = 512; // of KV
+
+const isTenants = (values: readonly unknown[]): values is readonly string[] =>
+  values.every((value) => typeof value === "string");
+
+/**
+ * Parses the text of an allow-list: `{"tenants":[…],"role":…,"disabled":…}` or a bare array. Undefined where
+ * it is anything else. Tenants are looked up as they stand; one that is no possible tenant matches nobody.
+ */
+export function parseAllowList(text: string): AllowList | "none" | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const parsed = v.safeParse(documentSchema, Array.isArray(value) ? { tenants: value } : value);
+  if (!parsed.success || !isTenants(parsed.output.tenants)) return undefined;
+  const { tenants, role, disabled } = parsed.output;
+  if (disabled === true) return "none";
+  const set = new Set(tenants);
+  return { tenants: set.has("*") ? "any" : set, role };
+}
+
+/** Does the list let its client act for `tenant`? */
+export const allowsTenant = ({ tenants }: AllowList, tenant: string): boolean =>
+  tenants === "any" || tenants.has(tenant);
+
+/** Does the list let its client in at all? An empty one does not. */
+export const allowsAny = ({ tenants }: AllowList): boolean => tenants === "any" || tenants.size > 0;
+
+const isKvKey = (key: string): boolean =>
+  key !== "" && key !== "." && key !== ".." && new TextEncoder().encode(key).length <= MAX_KEY_BYTES;
+
+/** Creates the isolate's allow-lists, empty. A malformed document is `unavailable`, never a list. */
+export function createAllowLists(): AllowLists {
+  const copies = createFreshCopies<AllowListAnswer>(MAX_CLIENTS);
+
+  async function readOne(clientId: string, read: ReadAllowList, scope: Scope): Promise<AllowListAnswer> {
+    let text: string | null;
+    try {
+      text = await read(clientId);
+    } catch (error) {
+      scope.report({ event: "allowlist_read_failed", client_id: clientId });
+      throw error;
+    }
+    if (text === null) return "none";
+    const list = parseAllowList(text);
+    if (list === undefined) scope.report({ event: "allowlist_malformed", client_id: clientId });
+    return list ?? "unavailable";
+  }
+
+  const orUnavailable = (answer: AllowListAnswer | typeof UNAVAILABLE): AllowListAnswer =>
+    answer === UNAVAILABLE ? "unavailable" : answer;
+
+  return {
+    find(clientId, read, scope) {
+      if (!isKvKey(clientId)) return "none"; // no list can be under such a key
+      const answer = copies.get(clientId, scope, () => readOne(clientId, read, scope));
+      return answer instanceof Promise ? answer.then(orUnavailable) : orUnavailable(answer);
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { type Refusal, refusal } from "../errors.ts";
+import { decodeBase64url } from "./base64url.ts";
+
+/** Characters of the longest token that is looked at. */
+export const MAX_TOKEN_CHARS = 8192;
+
+// RFC 6750 section 2.1 and RFC 7235: the scheme in any case, then blanks; or the bare token
+const SCHEME = /^bearer +/i;
+// RFC 7515 section 3.1, without padding: JWS Compact Serialization. The segments are never empty.
+const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/** A JWS taken apart. Nothing in it is proven. */
+export interface UnverifiedToken {
+  readonly unverifiedHeader: Readonly<Record<string, unknown>>;
+  readonly unverifiedClaims: Readonly<Record<string, unknown>>;
+  /** What the signature is over: header and payload as they were sent. */
+  readonly signingInput: BufferSource;
+  readonly signature: BufferSource;
+}
+
+const encoder = new TextEncoder();
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }); // a BOM stays, and JSON refuses it
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function decodeObject(segment: string): Record<string, unknown> | undefined {
+  const bytes = decodeBase64url(segment);
+  if (bytes === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(utf8.decode(bytes));
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined; // not UTF-8, or not JSON
+  }
+}
+
+/**
+ * The token of an `Authorization` value: `Bearer <jwt>` or the bare `<jwt>`. Does not check that it is one.
+ * Absent or empty: `missing_token`.
+ */
+export function bearerToken(authorization: string | null): string | Refusal {
+  if (authorization === null || authorization === "") return refusal("missing_token");
+  return authorization.replace(SCHEME, "");
+}
+
+/**
+ * Decodes a JWS in compact form: three segments of canonical base64url, at most {@link MAX_TOKEN_CHARS}, the
+ * first two JSON objects in UTF-8 (RFC 7515 section 5.2 steps 1 to 5). Anything else, two tokens or another
+ * scheme among it: `malformed_token`. Verifies nothing.
+ */
+export function decodeToken(token: string): UnverifiedToken | Refusal {
+  if (token.length > MAX_TOKEN_CHARS || !COMPACT.test(token)) return refusal("malformed_token");
+  const headerEnd = token.indexOf(".");
+  const payloadEnd = token.lastIndexOf(".");
+  const unverifiedHeader = decodeObject(token.slice(0, headerEnd));
+  const unverifiedClaims = decodeObject(token.slice(headerEnd + 1, payloadEnd));
+  const signature = decodeBase64url(token.slice(payloadEnd + 1));
+  if (unverifiedHeader === undefined || unverifiedClaims === undefined || signature === undefined)
+    return refusal("malformed_token");
+  return {
+    unverifiedHeader,
+    unverifiedClaims,
+    signingInput: encoder.encode(token.slice(0, payloadEnd)),
+    signature,
+  };
+}

@@ -1,0 +1,121 @@
+import type { Scope } from "../scope.ts";
+import { importKeySet, type KeySet, type KeySetDocument, parseDocument } from "./key-set.ts";
+
+/** Milliseconds that a key set is used without a look for a newer one. */
+export const JWKS_FRESH_MS = 10 * 60_000;
+/** Milliseconds after its fetch that a key set still serves while Cognito cannot be reached. */
+export const JWKS_STALE_MS = 24 * 60 * 60_000;
+/** Milliseconds between two questions to Cognito for one issuer, failed ones and unknown `kid`s included. */
+export const JWKS_RETRY_MS = 10_000;
+
+/** How the last question to Cognito ended. `unused`: the second issuer form of a pool that does not use it. */
+export type AskOutcome = "ok" | "failed" | "unused";
+
+/** What an isolate knows of one issuer's keys. Settled values with timestamps only. */
+export interface IssuerKeys {
+  keySet: KeySet | undefined;
+  /** When this isolate last asked Cognito; undefined: never. */
+  askedAtMs: number | undefined;
+  lastOutcome: AskOutcome;
+}
+
+/** A store of key-set documents: Cache API or KV. Reads are bounded in time by the adapter; both may reject. */
+export interface KeySetStore {
+  /** The decoded document, whatever it is; undefined or null where there is none. */
+  get(issuer: string): Promise<unknown>;
+  put(issuer: string, document: KeySetDocument): Promise<void>;
+}
+
+/** The stores outside the isolate, nearest first. */
+export interface KeySetStores {
+  readonly cache: KeySetStore;
+  readonly kv: KeySetStore;
+}
+
+/** The name of a store, as the log spells it. */
+export type StoreName = keyof KeySetStores;
+
+const ageMs = (keySet: KeySet, nowMs: number): number => nowMs - keySet.document.fetched_at_ms;
+
+/** The set that may still verify: at most {@link JWKS_STALE_MS} old. */
+export const servableSet = ({ keySet }: IssuerKeys, nowMs: number): KeySet | undefined =>
+  keySet !== undefined && ageMs(keySet, nowMs) < JWKS_STALE_MS ? keySet : undefined;
+
+/** Is the set at most {@link JWKS_FRESH_MS} old? */
+export const isFresh = ({ keySet }: IssuerKeys, nowMs: number): boolean =>
+  keySet !== undefined && ageMs(keySet, nowMs) < JWKS_FRESH_MS;
+
+/** Has it been long enough since Cognito was last asked? A clock that was set back does not lock it out. */
+export const mayAsk = ({ askedAtMs }: IssuerKeys, nowMs: number): boolean =>
+  askedAtMs === undefined || nowMs - askedAtMs >= JWKS_RETRY_MS || nowMs < askedAtMs;
+
+/** Takes a document over into memory, if it is newer than what is there. */
+export async function adopt(keys: IssuerKeys, document: KeySetDocument): Promise<boolean> {
+  const known = keys.keySet?.document.fetched_at_ms;
+  if (known !== undefined && known >= document.fetched_at_ms) return false;
+  const keySet = await importKeySet(document, keys.keySet);
+  if (keySet !== undefined) keys.keySet = keySet;
+  return keySet !== undefined;
+}
+
+/** Writes a document to a store; a failure is reported, not thrown: the next refresh writes again. */
+export async function putDocument(
+  name: StoreName,
+  document: KeySetDocument,
+  stores: KeySetStores,
+  scope: Scope,
+): Promise<void> {
+  try {
+    await stores[name].put(document.issuer, document);
+  } catch {
+    scope.report({ event: "jwks_store_failed", store: name, operation: "put", issuer: document.issuer });
+  }
+}
+
+/** What a store holds for an issuer. `found` is also true of an entry that is corrupt or too old to serve. */
+export interface StoredDocument {
+  readonly found: boolean;
+  readonly document: KeySetDocument | undefined;
+}
+
+/** Reads a store. Failures and corrupt entries are reported and skipped. */
+export async function getDocument(
+  name: StoreName,
+  issuer: string,
+  stores: KeySetStores,
+  scope: Scope,
+): Promise<StoredDocument> {
+  let value: unknown;
+  try {
+    value = await stores[name].get(issuer);
+  } catch {
+    scope.report({ event: "jwks_store_failed", store: name, operation: "get", issuer });
+    return { found: false, document: undefined };
+  }
+  if (value === undefined || value === null) return { found: false, document: undefined };
+  const document = parseDocument(value, issuer, scope.now());
+  if (document === undefined) scope.report({ event: "jwks_entry_corrupt", store: name, issuer });
+  const servable = document !== undefined && scope.now() - document.fetched_at_ms < JWKS_STALE_MS;
+  return { found: true, document: servable ? document : undefined };
+}
+
+/**
+ * Takes over the newest stored set, nearest store first; the next store is asked only while nothing fresh was
+ * found. Returns the store that brought something newer than memory had.
+ */
+export async function loadStored(
+  keys: IssuerKeys,
+  issuer: string,
+  stores: KeySetStores,
+  scope: Scope,
+): Promise<StoreName | undefined> {
+  let newest: StoreName | undefined;
+  for (const name of ["cache", "kv"] as const) {
+    const { document } = await getDocument(name, issuer, stores, scope);
+    if (document === undefined || !(await adopt(keys, document))) continue;
+    newest = name;
+    if (name === "kv") scope.defer(putDocument("cache", document, stores, scope));
+    if (isFresh(keys, scope.now())) break;
+  }
+  return newest;
+}

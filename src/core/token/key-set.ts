@@ -1,0 +1,125 @@
+import { decode } from "jose/base64url";
+import { importJWK } from "jose/key/import";
+import * as v from "valibot";
+
+/** A JWKS as the gateway keeps it in the Cache API and in KV. */
+export interface KeySetDocument {
+  readonly issuer: string;
+  /** Milliseconds since the epoch of the fetch from Cognito. */
+  readonly fetched_at_ms: number;
+  readonly keys: readonly PublicJwk[];
+}
+
+/** The members of an RSA JWK that verification needs (RFC 7517, RFC 7518 section 6.3.1). */
+export interface PublicJwk {
+  readonly kid: string;
+  readonly n: string;
+  readonly e: string;
+}
+
+/** The usable keys of one issuer, imported. */
+export interface KeySet {
+  readonly document: KeySetDocument;
+  readonly keys: ReadonlyMap<string, CryptoKey>;
+}
+
+const MIN_MODULUS_BITS = 2048;
+/** Milliseconds that the clock of another machine may be ahead of this one's. */
+const CLOCK_TOLERANCE_MS = 5_000;
+
+const publicJwk = v.object({ kid: v.pipe(v.string(), v.minLength(1)), n: v.string(), e: v.string() });
+const signingJwk = v.object({
+  ...publicJwk.entries,
+  kty: v.literal("RSA"),
+  use: v.optional(v.literal("sig")),
+  alg: v.optional(v.literal("RS256")),
+});
+const jwks = v.object({ keys: v.array(v.unknown()) });
+const documentSchema = v.object({
+  issuer: v.string(),
+  fetched_at_ms: v.pipe(v.number(), v.finite()),
+  keys: v.array(publicJwk),
+});
+
+const bitLength = (bytes: Uint8Array): number => {
+  const first = bytes.findIndex((byte) => byte !== 0);
+  return first === -1 ? 0 : (bytes.length - first) * 8 - Math.clz32(bytes[first] ?? 0) + 24;
+};
+
+/** A modulus of 2,048 bits or more, and an odd exponent of 3 or more that 32 bits hold. */
+function isStrong({ n, e }: PublicJwk): boolean {
+  try {
+    const exponent = decode(e);
+    const exponentBits = bitLength(exponent);
+    const odd = ((exponent.at(-1) ?? 0) & 1) === 1;
+    return bitLength(decode(n)) >= MIN_MODULUS_BITS && odd && exponentBits >= 2 && exponentBits <= 32;
+  } catch {
+    return false; // not base64url
+  }
+}
+
+async function importKey(jwk: PublicJwk): Promise<CryptoKey | undefined> {
+  try {
+    // only the public members: a private key that was published by mistake still only verifies
+    const key = await importJWK({ kty: "RSA", n: jwk.n, e: jwk.e }, "RS256");
+    return key instanceof Uint8Array ? undefined : key;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keys that share a `kid` are dropped: which of them is meant cannot be told. */
+function withoutAmbiguous(keys: readonly PublicJwk[]): PublicJwk[] {
+  return keys.filter(({ kid }) => keys.filter((other) => other.kid === kid).length === 1);
+}
+
+/**
+ * The usable keys of a JWKS answer: RSA signing keys (`use` and `alg`, where present, `sig` and `RS256`) of
+ * 2,048 bits or more. Others are ignored. Undefined where the answer is no JWKS or holds no such key.
+ */
+export function parseJwks(body: unknown): readonly PublicJwk[] | undefined {
+  const parsed = v.safeParse(jwks, body);
+  if (!parsed.success) return undefined;
+  const keys = parsed.output.keys.flatMap((candidate): PublicJwk[] => {
+    const jwk = v.safeParse(signingJwk, candidate);
+    if (!jwk.success || !isStrong(jwk.output)) return [];
+    const { kid, n, e } = jwk.output;
+    return [{ kid, n, e }];
+  });
+  const usable = withoutAmbiguous(keys);
+  return usable.length > 0 ? usable : undefined;
+}
+
+/**
+ * A stored document, checked anew. Undefined where it is not of this form, of another issuer, from the future
+ * or without a usable key.
+ */
+export function parseDocument(value: unknown, issuer: string, nowMs: number): KeySetDocument | undefined {
+  const parsed = v.safeParse(documentSchema, value);
+  if (!parsed.success) return undefined;
+  const { fetched_at_ms, keys } = parsed.output;
+  if (parsed.output.issuer !== issuer || fetched_at_ms > nowMs + CLOCK_TOLERANCE_MS) return undefined;
+  const usable = withoutAmbiguous(keys.filter(isStrong));
+  return usable.length > 0 ? { issuer, fetched_at_ms, keys: usable } : undefined;
+}
+
+/**
+ * Imports the keys of a document with jose, for RS256 alone. A key that `previous` already holds is not
+ * imported again, so that tokens that were verified with it stay known. Undefined where none can be imported.
+ */
+export async function importKeySet(
+  document: KeySetDocument,
+  previous: KeySet | undefined,
+): Promise<KeySet | undefined> {
+  const imported = await Promise.all(
+    document.keys.map(async (jwk): Promise<[string, CryptoKey] | undefined> => {
+      const same = previous?.document.keys.find(
+        ({ kid, n, e }) => kid === jwk.kid && n === jwk.n && e === jwk.e,
+      );
+      const key = (same && previous?.keys.get(jwk.kid)) ?? (await importKey(jwk));
+      return key && [jwk.kid, key];
+    }),
+  );
+  const keys = new Map(imported.filter((entry) => entry !== undefined));
+  return keys.size > 0 ? { document, keys } : undefined;
+}

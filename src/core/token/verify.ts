@@ -1,0 +1,103 @@
+import type { Config, UserPool } from "../config.ts";
+import { isRefusal, type Refusal, refusal } from "../errors.ts";
+import type { CompiledPolicy } from "../policy/schema.ts";
+import { type Principal, readPrincipal } from "../principal.ts";
+import type { Scope } from "../scope.ts";
+import { type Steps, settled } from "../steps.ts";
+import { decodeToken, type UnverifiedToken } from "./bearer.ts";
+import type { Jwks, JwksSources, KeyLayer } from "./jwks.ts";
+import type { VerifiedCache } from "./verified-cache.ts";
+
+/** A token whose signature holds, under a key that its issuer publishes at this moment. */
+export interface VerifiedToken {
+  readonly issuer: string;
+  readonly pool: UserPool;
+  readonly kid: string;
+  readonly key: CryptoKey;
+  readonly principal: Principal;
+}
+
+/** A verified token, and where its key was found. */
+export interface Verification {
+  readonly token: VerifiedToken;
+  readonly layer: KeyLayer;
+}
+
+/** What verification works with. */
+export interface Verifier {
+  readonly config: Config;
+  readonly policy: CompiledPolicy;
+  readonly jwks: Jwks;
+  readonly verified: VerifiedCache;
+}
+
+const SIGNATURE_ALGORITHM = "RSASSA-PKCS1-v1_5"; // RFC 7518 section 3.3; the hash is bound to the key
+
+const own = (object: Readonly<Record<string, unknown>>, name: string): unknown =>
+  Object.hasOwn(object, name) ? object[name] : undefined;
+
+/** The `kid` of a header that this gateway would verify: RS256, no `crit` (RFC 8725 sections 3.1 and 3.10). */
+function usableKid({ unverifiedHeader }: UnverifiedToken): string | undefined {
+  if (own(unverifiedHeader, "alg") !== "RS256" || Object.hasOwn(unverifiedHeader, "crit")) return undefined;
+  const kid = own(unverifiedHeader, "kid");
+  return typeof kid === "string" ? kid : undefined;
+}
+
+/** Looks the key of a known token up again: a key that was withdrawn verifies nothing from then on. */
+function* recheckKey(
+  known: VerifiedToken,
+  verifier: Verifier,
+  sources: JwksSources,
+  scope: Scope,
+): Steps<Verification | Refusal> {
+  const issuer = verifier.config.issuers.get(known.issuer)?.issuer;
+  if (issuer === undefined) return refusal("invalid_signature");
+  const found = yield* settled(verifier.jwks.find(issuer, known.kid, sources, scope));
+  if (isRefusal(found)) return found;
+  return found.key === known.key ? { token: known, layer: found.layer } : refusal("invalid_signature");
+}
+
+/**
+ * Verifies a token: its form (`malformed_token`), then issuer, `alg`, `kid`, `crit` and signature
+ * (`invalid_signature`, or `jwks_unavailable` where the keys cannot be had), then the types of the required
+ * claims (`invalid_claims`). Checks neither time, audience nor `token_use`'s value. RFC 7515 section 5.2.
+ */
+export function* verifyToken(
+  token: string,
+  verifier: Verifier,
+  sources: JwksSources,
+  scope: Scope,
+): Steps<Verification | Refusal> {
+  const known = verifier.verified.get(token, scope.now());
+  if (known !== undefined) {
+    const rechecked = yield* recheckKey(known, verifier, sources, scope);
+    if (!isRefusal(rechecked) || rechecked.code !== "invalid_signature") return rechecked;
+    verifier.verified.delete(token); // its key is gone, or another now: what it says is found out anew
+  }
+
+  const decoded = decodeToken(token);
+  if (isRefusal(decoded)) return decoded;
+  const issuerName = own(decoded.unverifiedClaims, "iss");
+  const trusted = typeof issuerName === "string" ? verifier.config.issuers.get(issuerName) : undefined;
+  const kid = usableKid(decoded);
+  if (trusted === undefined || kid === undefined) return refusal("invalid_signature");
+
+  const found = yield* settled(verifier.jwks.find(trusted.issuer, kid, sources, scope));
+  if (isRefusal(found)) return found;
+  const holds = yield* settled(
+    crypto.subtle.verify(SIGNATURE_ALGORITHM, found.key, decoded.signature, decoded.signingInput),
+  );
+  if (!holds) return refusal("invalid_signature");
+
+  const principal = readPrincipal(decoded.unverifiedClaims, verifier.policy); // verified by now
+  if (isRefusal(principal)) return principal;
+  const verified: VerifiedToken = {
+    issuer: trusted.issuer.issuer,
+    pool: trusted.pool,
+    kid,
+    key: found.key,
+    principal,
+  };
+  verifier.verified.set(token, verified, scope.now());
+  return { token: verified, layer: found.layer };
+}
