@@ -1,0 +1,31 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const CORE_TESTS = ["test/core/**/*.test.ts"];
+
+export default defineConfig({
+  test: {
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    maxWorkers: 2,
+    projects: [
+      // the core decides alike in both runtimes: the same files, twice
+      { extends: true, test: { name: "core-node", include: CORE_TESTS } },
+      {
+        extends: true,
+        plugins: [cloudflareTest({ miniflare: { compatibilityDate: "2026-08-01" } })],
+        test: { name: "core-workerd", include: CORE_TESTS },
+      },
+      // Node drives the real bundle in real workerd, and the commands as processes
+      {
+        extends: true,
+        test: {
+          name: "system",
+          include: ["test/{e2e,hostile,local,cli,bench}/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
