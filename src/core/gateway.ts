@@ -5,7 +5,7 @@ import type { Scope } from "./scope.ts";
 import { type AllowLists, createAllowLists, type ReadAllowList } from "./tenant/allow-list.ts";
 import { createRevocations, type ListRevocations, type Revocations } from "./tenant/revocations.ts";
 import { createJwks, type Jwks, type JwksSources } from "./token/jwks.ts";
-import { createNoCache, type VerifiedCache } from "./token/verified-cache.ts";
+import { createVerifiedCache, type VerifiedCache } from "./token/verified-cache.ts";
 
 /** A configuration, a policy and what an isolate remembers between requests. */
 export interface Gateway {
@@ -51,7 +51,7 @@ export function createGateway(config: Config, policy: CompiledPolicy): Parsed<Ga
     policy,
     matcher: createMatcher(policy.routes),
     jwks: createJwks(),
-    verified: createNoCache(),
+    verified: createVerifiedCache(),
     allowLists: createAllowLists(),
     revocations: createRevocations(),
   };

@@ -42,13 +42,15 @@ const asString = (value: unknown): string | undefined =>
 
 const isTime = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
 
-const splitScope = (scope: unknown): string[] =>
-  typeof scope === "string" ? scope.split(" ").filter((item) => item !== "") : [];
+const NONE: readonly string[] = []; // shared, since thousands of principals are held
 
-const stringsOf = (groups: unknown): string[] =>
+const splitScope = (scope: unknown): readonly string[] =>
+  typeof scope === "string" ? scope.split(" ").filter((item) => item !== "") : NONE;
+
+const stringsOf = (groups: unknown): readonly string[] =>
   Array.isArray(groups)
     ? groups.filter((group): group is string => typeof group === "string" && group !== "")
-    : [];
+    : NONE;
 
 /**
  * Reads a Principal from verified claims (AWS: using the ID token, using the access token). `invalid_claims`

@@ -1,13 +1,17 @@
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import type { Policy } from "../../src/core/policy/schema.ts";
+import { leaksIn } from "./secrets.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const COMPATIBILITY_DATE = "2026-08-01";
 
-/** Bundles an entry as an adopter would write it: `createWorker` of a policy. */
-async function bundle(policy: unknown): Promise<string> {
-  const entry = `import { createWorker } from "./src/index.ts"; export default createWorker(${JSON.stringify(policy)});`;
+/** An entry as an adopter would write it: `createWorker` of a policy. */
+const plainEntry = (policy: string): string =>
+  `import { createWorker } from "./src/index.ts"; export default createWorker(${policy});`;
+
+/** Bundles an entry. */
+async function bundle(entry: string): Promise<string> {
   const result = await build({
     stdin: { contents: entry, resolveDir: ROOT, loader: "ts" },
     bundle: true,
@@ -36,6 +40,7 @@ export interface TestGateway {
   kv(binding: string): Promise<KVNamespaceLike>;
   /** Runs the cron handler. */
   runCron(): Promise<void>;
+  /** Stops it; rejects where anything that it printed holds a secret of the tests. */
   close(): Promise<void>;
 }
 
@@ -57,6 +62,8 @@ export interface GatewayOptions {
   readonly rateLimits?: Readonly<Record<string, number>>;
   /** Folder that KV persists in, for two gateways over the same data. */
   readonly kvPersist?: string;
+  /** Source of another entry than the adopter's, for a policy as JSON; imports are relative to the repository. */
+  readonly entry?: (policy: string) => string;
 }
 
 function parseLines(text: string, logs: LogLine[], output: string[]): void {
@@ -90,7 +97,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
       { type: "rate-limit", namespace: String(1001 + index), simple: { limit, period: 60 } },
     ]),
   );
-  const contents = await bundle(options.policy);
+  const contents = await bundle((options.entry ?? plainEntry)(JSON.stringify(options.policy)));
   const miniflare = new Miniflare({
     cf: false,
     host: "127.0.0.1",
@@ -121,6 +128,10 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
       const worker = await miniflare.getWorker();
       await worker.scheduled({ cron: "*/5 * * * *" });
     },
-    close: () => miniflare.dispose(),
+    async close() {
+      await miniflare.dispose();
+      const leaks = leaksIn(output.join("\n"));
+      if (leaks.length > 0) throw new Error(`the runtime has printed secrets: ${leaks.join(", ")}`);
+    },
   };
 }

@@ -1,4 +1,5 @@
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
+import { plantSignature } from "./secrets.ts";
 
 /** A signing key as Cognito has it: RSA-2048, with the JWK that its JWKS shows. */
 export interface SigningKey {
@@ -28,7 +29,8 @@ export const sign = (
 ): Promise<string> =>
   new SignJWT(claims as JWTPayload)
     .setProtectedHeader({ kid: key.kid, alg: "RS256", ...header })
-    .sign(key.privateKey);
+    .sign(key.privateKey)
+    .then(plantSignature);
 
 /** Claims of an ID token, as Cognito issues them; `overrides` of undefined remove a claim. */
 export const idClaims = (

@@ -1,0 +1,121 @@
+import type { JWK } from "jose";
+import { authorize } from "../../src/core/authorize.ts";
+import { parseConfig } from "../../src/core/config.ts";
+import type { Decision } from "../../src/core/decision.ts";
+import { createExchange } from "../../src/core/exchange.ts";
+import { createGateway, type Sources } from "../../src/core/gateway.ts";
+import { compilePolicy } from "../../src/core/policy/define.ts";
+import { run } from "../../src/core/steps.ts";
+
+/** A pool of {@link createDecider}: one issuer and the keys that it publishes at the moment. */
+export interface TestPool {
+  readonly issuer: string;
+  readonly clientIds?: readonly string[];
+  /** Asked for at every fetch; a member need not be a usable key. */
+  readonly keys: () => readonly (JWK | Record<string, unknown>)[];
+}
+
+/** What a decider is made of. */
+export interface DeciderOptions {
+  readonly pools: readonly TestPool[];
+  /** Default: every path is open to any caller that is verified, with or without a tenant. */
+  readonly policy?: unknown;
+  readonly vars?: Readonly<Record<string, unknown>>;
+  /** Text of every machine's allow-list; default any tenant. */
+  readonly allowList?: string | null;
+  /** Milliseconds since the epoch; asked for again and again. */
+  readonly now: () => number;
+}
+
+/** A request to decide on. */
+export interface TestRequest {
+  readonly method?: string;
+  readonly url?: string;
+  readonly headers?: HeadersInit;
+}
+
+/** The core's whole decision, with stores in memory: no runtime, no network. */
+export interface Decider {
+  decide(request: TestRequest): Promise<Decision>;
+  /** `forward`, or the code of the refusal, for `Authorization: Bearer <token>`. */
+  outcome(token: string): Promise<string>;
+  /** The same for any `Authorization` value, also one that no HTTP message could carry. */
+  outcomeOf(authorization: string): Promise<string>;
+  /** Resolves once all work has ended that was to go on after its request. */
+  settled(): Promise<void>;
+  /** Every URL that keys were fetched from, in order. */
+  readonly fetched: string[];
+  /** Events of the notices that were reported. */
+  readonly reported: string[];
+}
+
+const OPEN_POLICY = { roles: ["viewer", "admin"], routes: [{ path: "/*", tenant: false }] };
+
+/** Builds a decider; throws where configuration or policy have a fault. */
+export function createDecider(options: DeciderOptions): Decider {
+  const fetched: string[] = [];
+  const reported: string[] = [];
+  const deferred: Promise<unknown>[] = [];
+  const config = parseConfig({
+    ORIGIN_URL: "https://origin.example/prod",
+    USER_POOLS: options.pools.map(({ issuer, clientIds }, index) => ({
+      id: `us-east-2_Pool${index}`,
+      client_ids: clientIds ?? ["app-client"],
+      issuers: [{ issuer, jwks_url: `${issuer}/.well-known/jwks.json` }],
+    })),
+    SKEW_TOLERANCE_SECONDS: 0,
+    ...options.vars,
+  });
+  const policy = compilePolicy(options.policy ?? OPEN_POLICY);
+  if (!config.ok || !policy.ok) throw new Error("configuration or policy has a fault");
+  const created = createGateway(config.value, policy.value);
+  if (!created.ok) throw new Error(created.faults.join("\n"));
+  const gateway = created.value;
+
+  const nowhere = { get: async () => undefined, put: async () => undefined };
+  const sources: Sources = {
+    scope: {
+      now: options.now,
+      defer: (work) => deferred.push(work),
+      within: (work) => work,
+      report: ({ event }) => reported.push(event),
+    },
+    jwks: {
+      cache: nowhere,
+      kv: nowhere,
+      async fetch(url) {
+        fetched.push(url);
+        const pool = options.pools.find(({ issuer }) => url.startsWith(`${issuer}/`));
+        return pool === undefined ? { status: 404 } : { status: 200, body: { keys: pool.keys() } };
+      },
+    },
+    readAllowList: async () => (options.allowList === undefined ? '["*"]' : options.allowList),
+    listRevocations: undefined,
+    publicRateLimit: undefined,
+    tenantRateLimit: undefined,
+  };
+
+  async function decide({ method = "GET", url = "https://api.example/x", headers = {} }: TestRequest) {
+    const request = { method, url, headers: new Headers(headers), clientIp: "203.0.113.7" };
+    return run(authorize(createExchange(request), gateway, sources));
+  }
+
+  async function outcomeOf(authorization: string): Promise<string> {
+    const headers = new Headers();
+    headers.get = (name) => (name === "authorization" ? authorization : null); // set() would trim or throw
+    const request = { method: "GET", url: "https://api.example/x", headers, clientIp: undefined };
+    const decision = await run(authorize(createExchange(request), gateway, sources));
+    return decision.kind === "refuse" ? decision.refusal.code : decision.kind;
+  }
+
+  return {
+    decide,
+    outcome: (token) => outcomeOf(`Bearer ${token}`),
+    outcomeOf,
+    async settled() {
+      while (deferred.length > 0) await deferred.pop();
+    },
+    fetched,
+    reported,
+  };
+}
