@@ -5,7 +5,7 @@ import { type Answer, type Decision, refuse } from "../core/decision.ts";
 import { type ErrorCode, type Refusal, refusal } from "../core/errors.ts";
 import { createExchange, type Exchange } from "../core/exchange.ts";
 import { createGateway, type Gateway, type Sources } from "../core/gateway.ts";
-import { HEALTH_PATH, misconfiguredHealth } from "../core/http/own-endpoints.ts";
+import { isHealthPath, misconfiguredHealth } from "../core/http/own-endpoints.ts";
 import { refusalAnswer } from "../core/http/refusal-response.ts";
 import { compilePolicy } from "../core/policy/define.ts";
 import type { Policy } from "../core/policy/schema.ts";
@@ -16,7 +16,15 @@ import { answerResponse, originResponse, type ResponseFacts } from "./respond.ts
 import { createScope, report } from "./scope.ts";
 import { createJwksSources, listRevocations, readAllowList } from "./stores.ts";
 
-const rateLimit = (binding: RateLimit) => async (key: string) => (await binding.limit({ key })).success;
+/** A limit protects the API from floods, not from strangers: when it fails, requests go on, and the log tells. */
+const rateLimit = (binding: RateLimit, name: string) => async (key: string) => {
+  try {
+    return (await binding.limit({ key })).success;
+  } catch {
+    report({ event: "rate_limit_failed", binding: name });
+    return true;
+  }
+};
 
 function createSources(env: Env, context: ExecutionContext, gatewayOrigin: string | undefined): Sources {
   const { REVOCATIONS, PUBLIC_RATE_LIMIT, TENANT_RATE_LIMIT } = env;
@@ -25,8 +33,8 @@ function createSources(env: Env, context: ExecutionContext, gatewayOrigin: strin
     jwks: createJwksSources(env.JWKS, gatewayOrigin),
     readAllowList: (clientId) => readAllowList(env.M2M_TENANTS, clientId),
     listRevocations: REVOCATIONS && (() => listRevocations(REVOCATIONS)),
-    publicRateLimit: PUBLIC_RATE_LIMIT && rateLimit(PUBLIC_RATE_LIMIT),
-    tenantRateLimit: TENANT_RATE_LIMIT && rateLimit(TENANT_RATE_LIMIT),
+    publicRateLimit: PUBLIC_RATE_LIMIT && rateLimit(PUBLIC_RATE_LIMIT, "PUBLIC_RATE_LIMIT"),
+    tenantRateLimit: TENANT_RATE_LIMIT && rateLimit(TENANT_RATE_LIMIT, "TENANT_RATE_LIMIT"),
   };
 }
 
@@ -56,8 +64,7 @@ const answerWith = (answer: Answer, exchange: Exchange, gateway?: Gateway): Outc
 
 /** Nothing is forwarded by a gateway that does not know what to enforce. */
 function answerMisconfigured(exchange: Exchange): Outcome {
-  const isHealth = exchange.url.rawPath === HEALTH_PATH;
-  return isHealth
+  return isHealthPath(exchange.url.rawPath)
     ? answerWith(misconfiguredHealth(), exchange)
     : refuseWith(refusal("misconfigured"), exchange, undefined);
 }

@@ -143,7 +143,8 @@ function* admitCaller(
 
 /** Step 5: a public route looks at no token. */
 function* admitPublic(exchange: Exchange, sources: Sources): Steps<undefined | Refusal> {
-  const limited = yield* checkRateLimit(sources.publicRateLimit, exchange.request.clientIp);
+  // callers that the platform cannot tell apart share one limit: none of them escapes it
+  const limited = yield* checkRateLimit(sources.publicRateLimit, exchange.request.clientIp ?? "unknown");
   return note(exchange, "public_rate_limit", limited);
 }
 

@@ -85,16 +85,17 @@ const isTransportSafe = (text: string): boolean => {
   return url.protocol === "https:" || (url.protocol === "http:" && LOOPBACK_HOST.test(url.hostname));
 };
 
-const isBareUrl = (text: string): boolean => !/[?#\s]/.test(text);
-
-const secureUrl = v.pipe(
-  v.string("must be a URL"),
-  v.check(isTransportSafe, "must be an https URL without user name (http only on a loopback host)"),
-  v.check(isBareUrl, "must have no query, fragment or blank"),
-);
+const secureUrl = (isComplete: (text: string) => boolean, what: string) =>
+  v.pipe(
+    v.string("must be a URL"),
+    v.check(isTransportSafe, "must be an https URL without user name (http only on a loopback host)"),
+    v.check(isComplete, what),
+  );
+const bareUrl = secureUrl((text) => !/[?#\s]/.test(text), "must have no query, fragment or blank");
+const jwksUrl = secureUrl((text) => !/[#\s]/.test(text), "must have no fragment or blank");
 
 const originUrl = v.pipe(
-  secureUrl,
+  bareUrl,
   v.transform((text): Origin => {
     const url = new URL(text);
     const basePath = url.pathname.replace(/\/+$/, "");
@@ -125,7 +126,7 @@ const list = <T extends v.GenericSchema>(item: T) =>
 const text = (pattern: RegExp, what: string) => v.pipe(v.string(what), v.regex(pattern, what));
 
 const issuerTable = v.strictObject(
-  { issuer: secureUrl, jwks_url: secureUrl },
+  { issuer: bareUrl, jwks_url: jwksUrl },
   "must be a table of issuer and jwks_url",
 );
 

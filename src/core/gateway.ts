@@ -18,7 +18,7 @@ export interface Gateway {
   readonly revocations: Revocations;
 }
 
-/** Asks a rate limit; false: over it. May reject. */
+/** Asks a rate limit; false: over it. Does not reject: a limit that cannot be asked limits nobody. */
 export type RateLimit = (key: string) => Promise<boolean>;
 
 /** Everything that one request lends: its clock, and the stores behind the isolate's copies. */

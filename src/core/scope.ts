@@ -20,6 +20,7 @@ export interface Notice {
     | "allowlist_malformed"
     | "revocations_read_failed"
     | "revocation_malformed"
+    | "rate_limit_failed"
     | "misconfigured"
     | "internal_error";
   readonly [detail: string]: string | number | boolean | readonly string[];

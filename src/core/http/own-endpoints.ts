@@ -6,11 +6,12 @@ import type { Scope } from "../scope.ts";
 import { JWKS_FRESH_MS } from "../token/issuer-keys.ts";
 import type { Jwks, JwksHealth, JwksSources } from "../token/jwks.ts";
 import { VERSION } from "../version.ts";
+import { canonicalPath } from "./path.ts";
 
 /** RFC 9728 section 3.1. */
 export const METADATA_PATH = "/.well-known/oauth-protected-resource";
 /** Liveness for monitors. */
-export const HEALTH_PATH = "/.well-known/edge-authorizer/health";
+const HEALTH_PATH = "/.well-known/edge-authorizer/health";
 
 const PREFIX = "/.well-known/";
 
@@ -88,6 +89,10 @@ const OWN_PATHS = new Set([METADATA_PATH, HEALTH_PATH]);
 /** Is this path one of the gateway's own, which no route can shadow? `path` is canonical. */
 export const isOwnPath = (path: string): boolean =>
   path.startsWith(PREFIX) && OWN_PATHS.has(path.endsWith("/") ? path.slice(0, -1) : path);
+
+/** Is this the address of the health endpoint? `rawPath` as it came. */
+export const isHealthPath = (rawPath: string): boolean =>
+  canonicalPath(rawPath)?.path.replace(/\/$/, "") === HEALTH_PATH;
 
 /** The methods of the gateway's own endpoints. */
 export const OWN_METHODS = ["GET", "HEAD"] as const;

@@ -72,7 +72,7 @@ export async function putDocument(
   }
 }
 
-/** What a store holds for an issuer. `found` is also true of an entry that is corrupt or too old to serve. */
+/** What a store holds for an issuer, of whatever age. `found` is also true of an entry that is corrupt. */
 export interface StoredDocument {
   readonly found: boolean;
   readonly document: KeySetDocument | undefined;
@@ -95,8 +95,7 @@ export async function getDocument(
   if (value === undefined || value === null) return { found: false, document: undefined };
   const document = parseDocument(value, issuer, scope.now());
   if (document === undefined) scope.report({ event: "jwks_entry_corrupt", store: name, issuer });
-  const servable = document !== undefined && scope.now() - document.fetched_at_ms < JWKS_STALE_MS;
-  return { found: true, document: servable ? document : undefined };
+  return { found: true, document };
 }
 
 /**
