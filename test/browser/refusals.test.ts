@@ -26,6 +26,13 @@ interface Read {
   readonly stage: string | null;
 }
 
+/** As much of a `RequestInit` as can be handed to a page. */
+interface Call {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
 let browser: Browser;
 let app: TestServer;
 let stranger: TestServer;
@@ -85,7 +92,7 @@ afterAll(async () => {
 });
 
 /** Calls the gateway from a page of `from`, as an app would; null where the browser lets nothing through. */
-async function fetchFrom(from: TestServer, path: string, init: RequestInit = {}): Promise<Read | null> {
+async function fetchFrom(from: TestServer, path: string, init: Call = {}): Promise<Read | null> {
   const page: Page = await browser.newPage();
   try {
     await page.goto(from.url);
@@ -113,7 +120,7 @@ async function fetchFrom(from: TestServer, path: string, init: RequestInit = {})
   }
 }
 
-const bearer = (token: string): RequestInit => ({ headers: { authorization: `Bearer ${token}` } });
+const bearer = (token: string): Call => ({ headers: { authorization: `Bearer ${token}` } });
 
 describe("a page in Chromium", () => {
   it("reads the API's answer, with the headers that the API exposes", async () => {
