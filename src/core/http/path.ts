@@ -14,6 +14,7 @@ const UNRESERVED = /[A-Za-z0-9\-._~]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const FORBIDDEN_DECODED = /[/\\?#%;\u0000-\u001f\u007f-\u009f]/;
 const ENCODED_ASCII = /%([2-7][0-9A-Fa-f])/g;
+const BAD_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
 
 const decodeUnreserved = (path: string): string =>
   path.replace(ENCODED_ASCII, (encoded, hex: string) => {
@@ -42,6 +43,8 @@ function splitPath(path: string): string[] {
  */
 export function canonicalPath(rawPath: string): CanonicalPath | undefined {
   if (!WELL_FORMED.test(rawPath)) return undefined;
+  // before anything is decoded: `%%32%65` would turn into `%2e`, which the origin decodes once more
+  if (BAD_ESCAPE.test(rawPath)) return undefined;
   const path = rawPath.includes("%") ? decodeUnreserved(rawPath) : rawPath;
   if (DOT_SEGMENT.test(path)) return undefined;
   if (!path.includes("%")) return { path, segments: splitPath(path) };
