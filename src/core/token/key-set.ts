@@ -27,12 +27,17 @@ const MIN_MODULUS_BITS = 2048;
 /** Milliseconds that the clock of another machine may be ahead of this one's. */
 const CLOCK_TOLERANCE_MS = 5_000;
 
+/** Does a fetch lie in the future, by more than another machine's clock may be ahead? */
+export const isFromFuture = (fetchedAtMs: number, nowMs: number): boolean =>
+  fetchedAtMs > nowMs + CLOCK_TOLERANCE_MS;
+
 const publicJwk = v.object({ kid: v.pipe(v.string(), v.minLength(1)), n: v.string(), e: v.string() });
 const signingJwk = v.object({
   ...publicJwk.entries,
   kty: v.literal("RSA"),
   use: v.optional(v.literal("sig")),
   alg: v.optional(v.literal("RS256")),
+  key_ops: v.optional(v.pipe(v.array(v.unknown()), v.includes("verify"))), // RFC 7517 section 4.3
 });
 const jwks = v.object({ keys: v.array(v.unknown()) });
 const documentSchema = v.object({
@@ -74,8 +79,8 @@ function withoutAmbiguous(keys: readonly PublicJwk[]): PublicJwk[] {
 }
 
 /**
- * The usable keys of a JWKS answer: RSA signing keys (`use` and `alg`, where present, `sig` and `RS256`) of
- * 2,048 bits or more. Others are ignored. Undefined where the answer is no JWKS or holds no such key.
+ * The usable keys of a JWKS answer: RSA signing keys (`use` and `alg`, where present, `sig` and `RS256`;
+ * `key_ops`, where present, with `verify`) of 2,048 bits or more. Others are ignored. Undefined where the answer is no JWKS or holds no such key.
  */
 export function parseJwks(body: unknown): readonly PublicJwk[] | undefined {
   const parsed = v.safeParse(jwks, body);
@@ -98,7 +103,7 @@ export function parseDocument(value: unknown, issuer: string, nowMs: number): Ke
   const parsed = v.safeParse(documentSchema, value);
   if (!parsed.success) return undefined;
   const { fetched_at_ms, keys } = parsed.output;
-  if (parsed.output.issuer !== issuer || fetched_at_ms > nowMs + CLOCK_TOLERANCE_MS) return undefined;
+  if (parsed.output.issuer !== issuer || isFromFuture(fetched_at_ms, nowMs)) return undefined;
   const usable = withoutAmbiguous(keys.filter(isStrong));
   return usable.length > 0 ? { issuer, fetched_at_ms, keys: usable } : undefined;
 }
