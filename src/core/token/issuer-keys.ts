@@ -1,5 +1,5 @@
 import type { Scope } from "../scope.ts";
-import { importKeySet, type KeySet, type KeySetDocument, parseDocument } from "./key-set.ts";
+import { importKeySet, isFromFuture, type KeySet, type KeySetDocument, parseDocument } from "./key-set.ts";
 
 /** Milliseconds that a key set is used without a look for a newer one. */
 export const JWKS_FRESH_MS = 10 * 60_000;
@@ -8,8 +8,11 @@ export const JWKS_STALE_MS = 24 * 60 * 60_000;
 /** Milliseconds between two questions to Cognito for one issuer, failed ones and unknown `kid`s included. */
 export const JWKS_RETRY_MS = 10_000;
 
-/** How the last question to Cognito ended. `unused`: the second issuer form of a pool that does not use it. */
-export type AskOutcome = "ok" | "failed" | "unused";
+/**
+ * How the last question to Cognito ended. `unused`: the second issuer form of a pool that does not use it.
+ * `pending`: not yet, or never, where the request that asked was dropped.
+ */
+export type AskOutcome = "ok" | "failed" | "unused" | "pending";
 
 /** What an isolate knows of one issuer's keys. Settled values with timestamps only. */
 export interface IssuerKeys {
@@ -21,7 +24,7 @@ export interface IssuerKeys {
 
 /** A store of key-set documents: Cache API or KV. Reads are bounded in time by the adapter; both may reject. */
 export interface KeySetStore {
-  /** The decoded document, whatever it is; undefined or null where there is none. */
+  /** The decoded document, whatever it is, null too; undefined where there is none. */
   get(issuer: string): Promise<unknown>;
   put(issuer: string, document: KeySetDocument): Promise<void>;
 }
@@ -41,21 +44,27 @@ const ageMs = (keySet: KeySet, nowMs: number): number => nowMs - keySet.document
 export const servableSet = ({ keySet }: IssuerKeys, nowMs: number): KeySet | undefined =>
   keySet !== undefined && ageMs(keySet, nowMs) < JWKS_STALE_MS ? keySet : undefined;
 
-/** Is the set at most {@link JWKS_FRESH_MS} old? */
+/** Is the set at most {@link JWKS_FRESH_MS} old? One from the future, since the clock was set back, is not. */
 export const isFresh = ({ keySet }: IssuerKeys, nowMs: number): boolean =>
-  keySet !== undefined && ageMs(keySet, nowMs) < JWKS_FRESH_MS;
+  keySet !== undefined &&
+  ageMs(keySet, nowMs) < JWKS_FRESH_MS &&
+  !isFromFuture(keySet.document.fetched_at_ms, nowMs);
 
 /** Has it been long enough since Cognito was last asked? A clock that was set back does not lock it out. */
 export const mayAsk = ({ askedAtMs }: IssuerKeys, nowMs: number): boolean =>
   askedAtMs === undefined || nowMs - askedAtMs >= JWKS_RETRY_MS || nowMs < askedAtMs;
 
+const isNewer = ({ fetched_at_ms }: KeySetDocument, { keySet }: IssuerKeys): boolean =>
+  keySet === undefined || fetched_at_ms > keySet.document.fetched_at_ms;
+
 /** Takes a document over into memory, if it is newer than what is there. */
 export async function adopt(keys: IssuerKeys, document: KeySetDocument): Promise<boolean> {
-  const known = keys.keySet?.document.fetched_at_ms;
-  if (known !== undefined && known >= document.fetched_at_ms) return false;
+  if (!isNewer(document, keys)) return false;
   const keySet = await importKeySet(document, keys.keySet);
-  if (keySet !== undefined) keys.keySet = keySet;
-  return keySet !== undefined;
+  // a set that was fetched while this one was imported stays: it may have withdrawn a key
+  if (keySet === undefined || !isNewer(document, keys)) return false;
+  keys.keySet = keySet;
+  return true;
 }
 
 /** Writes a document to a store; a failure is reported, not thrown: the next refresh writes again. */
@@ -92,7 +101,7 @@ export async function getDocument(
     scope.report({ event: "jwks_store_failed", store: name, operation: "get", issuer });
     return { found: false, document: undefined };
   }
-  if (value === undefined || value === null) return { found: false, document: undefined };
+  if (value === undefined) return { found: false, document: undefined };
   const document = parseDocument(value, issuer, scope.now());
   if (document === undefined) scope.report({ event: "jwks_entry_corrupt", store: name, issuer });
   return { found: true, document };
