@@ -130,7 +130,7 @@ const issuerTable = v.strictObject(
   "must be a table of issuer and jwks_url",
 );
 
-const poolTable = v.strictObject(
+const poolShape = v.strictObject(
   {
     id: text(POOL_ID, "must be a user pool id such as us-east-2_Ab12Cd34E"),
     client_ids: v.array(
@@ -159,58 +159,17 @@ const poolTable = v.strictObject(
   "must be a table with id and client_ids, and perhaps issuers and resources",
 );
 
-const secretValues = (value: string): string[] => value.split(",").map((part) => part.trim());
-
-const SECONDS = "must be a number of seconds from 0 to 300";
-
-const schema = v.object({
-  ORIGIN_URL: originUrl,
-  ORIGINS: v.optional(
-    v.pipe(
-      v.unknown(),
-      v.transform(json),
-      v.record(v.string(), originUrl, "must be a table of names and URLs"),
+const poolTable = v.pipe(
+  poolShape,
+  v.forward(
+    v.partialCheck(
+      [["id"], ["issuers"]],
+      ({ id, issuers }) => issuers !== undefined || !POOL_ID.test(id) || REGIONAL_POOL_ID.test(id),
+      "names no AWS region, so issuers must be given",
     ),
-    {},
+    ["id"],
   ),
-  USER_POOLS: v.pipe(
-    v.unknown(),
-    v.transform(json),
-    v.array(poolTable, "must be an array of tables, one for each user pool"),
-    v.minLength(1, "must name at least one user pool"),
-  ),
-  CORS_ORIGINS: v.optional(
-    list(
-      v.pipe(
-        v.string("must be an origin"),
-        v.check(isBrowserOrigin, "must be an exact origin such as https://app.example.com"),
-      ),
-    ),
-    [],
-  ),
-  EXP_TOLERANCE_SECONDS: v.optional(number(0, 300, SECONDS), 0),
-  SKEW_TOLERANCE_SECONDS: v.optional(number(0, 300, SECONDS), 30),
-  ORIGIN_TIMEOUT_MS: v.optional(
-    number(1, 2_147_483_647, "must be a positive number of milliseconds"),
-    30_000,
-  ),
-  FORWARD_AUTHORIZATION: v.optional(boolean, true),
-  MODE: v.optional(v.picklist(["enforce", "report"], "must be enforce or report"), "enforce"),
-  REALM: v.optional(text(REALM, "must be printable ASCII without quotes and backslashes"), "edge"),
-  ORIGIN_SECRET: v.optional(
-    v.pipe(
-      v.string("must be a string"),
-      v.transform(secretValues),
-      v.check(
-        (values) => values.length <= 2 && values.every((value) => VISIBLE_ASCII.test(value)),
-        "must be one value, or two separated by a comma, of visible ASCII characters",
-      ),
-    ),
-  ),
-});
-
-type Vars = v.InferOutput<typeof schema>;
-type PoolTable = Vars["USER_POOLS"][number];
+);
 
 /** Both of Cognito's issuer forms for a pool (AWS: user pool federation endpoints and issuer configuration). */
 function cognitoIssuers(poolId: string, region: string): Issuer[] {
@@ -222,33 +181,104 @@ function cognitoIssuers(poolId: string, region: string): Issuer[] {
   ];
 }
 
-function issuersOf(pool: PoolTable): Issuer[] | undefined {
+function issuersOf(pool: v.InferOutput<typeof poolShape>): Issuer[] {
   if (pool.issuers !== undefined)
     return pool.issuers.map(({ issuer, jwks_url }) => ({ issuer, jwksUrl: jwks_url, form: "explicit" }));
   const region = REGIONAL_POOL_ID.exec(pool.id)?.[1];
-  return region === undefined ? undefined : cognitoIssuers(pool.id, region);
+  return region === undefined ? [] : cognitoIssuers(pool.id, region);
 }
 
-function buildConfig(vars: Vars, faults: string[]): Config {
-  const pools: UserPool[] = [];
-  const issuers = new Map<string, { issuer: Issuer; pool: UserPool }>();
-  for (const [index, table] of vars.USER_POOLS.entries()) {
-    const path = `USER_POOLS.${index}`;
-    if (pools.some((pool) => pool.id === table.id)) faults.push(`${path}.id: stands twice`);
-    const poolIssuers = issuersOf(table);
-    if (poolIssuers === undefined) faults.push(`${path}.id: names no AWS region, so issuers must be given`);
-    const pool: UserPool = {
-      id: table.id,
-      clientIds: new Set(table.client_ids),
-      issuers: poolIssuers ?? [],
-      ...(table.resources && { resources: table.resources }),
+/** A token's `iss` must lead to one pool, and an id to one entry of the health answer. */
+const poolsAreDistinct = v.rawCheck<v.InferOutput<typeof poolShape>[]>(({ dataset, addIssue }) => {
+  if (!dataset.typed) return;
+  const ids = new Set<string>();
+  const issuers = new Set<string>();
+  const input = dataset.value;
+  for (const [index, pool] of input.entries()) {
+    const fault = (key: "id" | "issuers", message: string): void => {
+      const table = { type: "array", origin: "value", input, key: index, value: pool } as const;
+      addIssue({
+        message,
+        path: [table, { type: "object", origin: "value", input: { ...pool }, key, value: pool[key] }],
+      });
     };
-    pools.push(pool);
-    for (const issuer of pool.issuers) {
-      if (issuers.has(issuer.issuer)) faults.push(`${path}.issuers: an issuer of it stands twice`);
-      issuers.set(issuer.issuer, { issuer, pool });
+    if (ids.has(pool.id)) fault("id", "stands twice");
+    ids.add(pool.id);
+    for (const { issuer } of issuersOf(pool)) {
+      if (issuers.has(issuer)) fault("issuers", "an issuer of it stands twice");
+      issuers.add(issuer);
     }
   }
+});
+
+const secretValues = (value: string): string[] => value.split(",").map((part) => part.trim());
+
+const SECONDS = "must be a number of seconds from 0 to 300";
+
+const schema = v.object(
+  {
+    ORIGIN_URL: originUrl,
+    ORIGINS: v.optional(
+      v.pipe(
+        v.unknown(),
+        v.transform(json),
+        v.record(v.string(), originUrl, "must be a table of names and URLs"),
+      ),
+      {},
+    ),
+    USER_POOLS: v.pipe(
+      v.unknown(),
+      v.transform(json),
+      v.array(poolTable, "must be an array of tables, one for each user pool"),
+      v.minLength(1, "must name at least one user pool"),
+      poolsAreDistinct,
+    ),
+    CORS_ORIGINS: v.optional(
+      list(
+        v.pipe(
+          v.string("must be an origin"),
+          v.check(isBrowserOrigin, "must be an exact origin such as https://app.example.com"),
+        ),
+      ),
+      [],
+    ),
+    EXP_TOLERANCE_SECONDS: v.optional(number(0, 300, SECONDS), 0),
+    SKEW_TOLERANCE_SECONDS: v.optional(number(0, 300, SECONDS), 30),
+    ORIGIN_TIMEOUT_MS: v.optional(
+      number(1, 2_147_483_647, "must be a positive number of milliseconds"),
+      30_000,
+    ),
+    FORWARD_AUTHORIZATION: v.optional(boolean, true),
+    MODE: v.optional(v.picklist(["enforce", "report"], "must be enforce or report"), "enforce"),
+    REALM: v.optional(text(REALM, "must be printable ASCII without quotes and backslashes"), "edge"),
+    ORIGIN_SECRET: v.optional(
+      v.pipe(
+        v.string("must be a string"),
+        v.transform(secretValues),
+        v.check(
+          (values) => values.length <= 2 && values.every((value) => VISIBLE_ASCII.test(value)),
+          "must be one value, or two separated by a comma, of visible ASCII characters",
+        ),
+      ),
+    ),
+  },
+  "must be a table of variables",
+);
+
+type Vars = v.InferOutput<typeof schema>;
+
+function buildConfig(vars: Vars): Config {
+  const pools = vars.USER_POOLS.map(
+    (table): UserPool => ({
+      id: table.id,
+      clientIds: new Set(table.client_ids),
+      issuers: issuersOf(table),
+      ...(table.resources && { resources: table.resources }),
+    }),
+  );
+  const issuers = new Map(
+    pools.flatMap((pool) => pool.issuers.map((issuer) => [issuer.issuer, { issuer, pool }] as const)),
+  );
   const originSecret = vars.ORIGIN_SECRET?.[0];
   return Object.freeze({
     defaultOrigin: vars.ORIGIN_URL,
@@ -266,15 +296,16 @@ function buildConfig(vars: Vars, faults: string[]): Config {
   });
 }
 
-function faultOf(issue: v.BaseIssue<unknown>): string {
-  const path = v.getDotPath(issue);
-  if (path !== null && issue.path?.at(-1)?.origin === "key")
+function faultOf(issue: v.BaseIssue<unknown>, within: string | undefined): string {
+  const path = [within, v.getDotPath(issue)].filter((part) => part != null).join(".");
+  if (issue.path?.at(-1)?.origin === "key")
     return `${path}: ${issue.expected === "never" ? "is not known here" : "is missing"}`;
-  return path === null ? issue.message : `${path}: ${issue.message}`;
+  return path === "" ? issue.message : `${path}: ${issue.message}`;
 }
 
-/** Every fault that valibot found, each as `path: what is wrong`. */
-export const faultsOf = (issues: readonly v.BaseIssue<unknown>[]): string[] => issues.map(faultOf);
+/** Every fault that valibot found, each as `path: what is wrong`; paths start at `within`, where it is given. */
+export const faultsOf = (issues: readonly v.BaseIssue<unknown>[], within?: string): string[] =>
+  issues.map((issue) => faultOf(issue, within));
 
 /**
  * Validates the variables and secrets of an environment (README, Configuration). Numbers, booleans, arrays
@@ -284,7 +315,5 @@ export const faultsOf = (issues: readonly v.BaseIssue<unknown>[]): string[] => i
 export function parseConfig(vars: unknown): Parsed<Config> {
   const result = v.safeParse(schema, vars);
   if (!result.success) return { ok: false, faults: faultsOf(result.issues) };
-  const faults: string[] = [];
-  const value = buildConfig(result.output, faults);
-  return faults.length === 0 ? { ok: true, value } : { ok: false, faults };
+  return { ok: true, value: buildConfig(result.output) };
 }

@@ -1,6 +1,6 @@
 import type { Parsed } from "../config.ts";
 import { unreachableRoutes } from "./lint.ts";
-import { type CompiledPolicy, type Policy, parsePolicy } from "./schema.ts";
+import { type CompiledPolicy, type Policy, readPolicy } from "./schema.ts";
 
 /** A policy that does not validate, with all its faults. */
 export class PolicyError extends Error {
@@ -17,13 +17,16 @@ export class PolicyError extends Error {
 }
 
 /** Validates a policy as a whole and compiles it; every fault at once, unreachable routes among them. */
-export function compilePolicy(policy: unknown): Parsed<CompiledPolicy> {
-  const parsed = parsePolicy(policy);
-  if (!parsed.ok) return parsed;
-  const faults = unreachableRoutes(parsed.value.routes).map(
-    (index) => `routes.${index}: can never be reached, since earlier routes take all that it takes`,
+export function compilePolicy(input: unknown): Parsed<CompiledPolicy> {
+  const { policy, faults, routes } = readPolicy(input);
+  const indexes = [...routes.keys()];
+  const unreachable = unreachableRoutes([...routes.values()]).map(
+    (position) =>
+      `routes.${indexes[position]}: can never be reached, since earlier routes take all that it takes`,
   );
-  return faults.length === 0 ? parsed : { ok: false, faults };
+  return policy !== undefined && unreachable.length === 0
+    ? { ok: true, value: policy }
+    : { ok: false, faults: [...faults, ...unreachable] };
 }
 
 /**

@@ -1,6 +1,7 @@
 import * as v from "valibot";
-import { faultsOf, isBrowserOrigin, type Parsed } from "../config.ts";
+import { faultsOf, type Parsed } from "../config.ts";
 import { type Pattern, parsePattern } from "./pattern.ts";
+import { policySchema, type RouteTable, routeSchema } from "./tables.ts";
 
 /** Which kind of caller: a person with a user token, or a machine client (`client_credentials`). */
 export type CallerKind = "user" | "m2m";
@@ -78,112 +79,85 @@ export interface CompiledPolicy {
   readonly routes: readonly CompiledRoute[];
 }
 
-// RFC 6749 section 3.3: visible ASCII without quote and backslash
-const scope = v.pipe(v.string("must be a scope"), v.regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, "must be a scope"));
-const name = v.pipe(v.string("must be a name"), v.minLength(1, "must not be empty"));
-const method = v.pipe(
-  v.string("must be a method"),
-  v.regex(/^[A-Z][A-Z-]*$/, "must be a method in capitals"),
-  v.check((value) => value !== "CONNECT" && value !== "TRACE", "is never served by the gateway"),
-);
-const browserOrigins = v.pipe(
-  v.array(v.string("must be an origin"), "must be an array of origins"),
-  v.check(
-    (origins) => (origins.length === 1 && origins[0] === "*") || origins.every(isBrowserOrigin),
-    'must be exact origins such as https://app.example.com, or ["*"] alone',
-  ),
-);
-const someOf = <T extends v.GenericSchema>(item: T) =>
-  v.pipe(v.array(item, "must be an array"), v.minLength(1, "must not be empty: it would let nobody in"));
-const unique = <T extends v.GenericSchema<unknown, string[]>>(schema: T) =>
-  v.pipe(
-    schema,
-    v.check((values) => new Set(values).size === values.length, "holds a value twice"),
-  );
-
-const routeSchema = v.strictObject(
-  {
-    path: v.string("must be a string"),
-    methods: v.optional(someOf(method)),
-    access: v.optional(
-      v.picklist(["authenticated", "public", "deny"], "must be authenticated, public or deny"),
-    ),
-    callers: v.optional(someOf(v.picklist(["user", "m2m"], "must be user or m2m"))),
-    tokenUse: v.optional(someOf(v.picklist(["id", "access"], "must be id or access"))),
-    role: v.optional(name),
-    scopes: v.optional(someOf(scope)),
-    groups: v.optional(someOf(name)),
-    tenant: v.optional(v.boolean("must be true or false")),
-    tenantParam: v.optional(name),
-    origin: v.optional(name),
-    cors: v.optional(browserOrigins),
-    mode: v.optional(v.picklist(["enforce", "report"], "must be enforce or report")),
-  },
-  "must be a table",
-);
-
-const policySchema = v.strictObject(
-  {
-    roles: v.optional(unique(v.array(name, "must be an array of names")), []),
-    m2mScope: v.optional(scope),
-    tenantClaim: v.optional(name, "custom:tenant_id"),
-    roleClaim: v.optional(name, "custom:role"),
-    routes: v.pipe(v.array(routeSchema, "must be an array"), v.minLength(1, "must not be empty")),
-  },
-  "must be a table with routes",
-);
-
-type RouteTable = v.InferOutput<typeof routeSchema>;
-
 const REQUIREMENTS = ["role", "scopes", "groups", "tenantParam"] as const;
 
 const admitted = (methods: readonly string[]): ReadonlySet<string> =>
   new Set(methods.includes("GET") ? [...methods, "HEAD"] : methods);
 
-function compileRoute(route: RouteTable, roles: readonly string[], fault: (text: string) => void) {
-  const parsed = parsePattern(route.path);
-  if (!parsed.ok) for (const text of parsed.faults) fault(`path: ${text}`);
-  if (route.role !== undefined && !roles.includes(route.role)) fault("role: is not one of roles");
-  const open = route.access === "public" || route.access === "deny";
-  for (const field of REQUIREMENTS)
-    if (open && route[field] !== undefined) fault(`${field}: has no effect on a ${route.access} route`);
-  if (!parsed.ok) return undefined;
-  const tenantSegment = parsed.value.segments.findIndex(
-    (segment) => segment.kind === "param" && segment.name === route.tenantParam,
-  );
-  if (route.tenantParam !== undefined && tenantSegment === -1)
-    fault("tenantParam: is not a parameter of the path");
+const parameterIndex = ({ segments }: Pattern, name: string): number =>
+  segments.findIndex((segment) => segment.kind === "param" && segment.name === name);
+
+// A policy as it comes, as far as one field is judged by another; what is wrong with each alone is its own fault.
+const hasRoles = v.object({ roles: v.array(v.string()) });
+const hasRoutes = v.object({ routes: v.array(v.unknown()) });
+const isTable = v.record(v.string(), v.unknown());
+
+function faultsBetweenFields(route: unknown, roles: readonly string[]): string[] {
+  if (!v.is(isTable, route)) return [];
+  const { path, role, access, tenantParam } = route;
+  const faults: string[] = [];
+  if (typeof role === "string" && !roles.includes(role)) faults.push("role: is not one of roles");
+  if (access === "public" || access === "deny")
+    for (const field of REQUIREMENTS)
+      if (route[field] !== undefined) faults.push(`${field}: has no effect on a ${access} route`);
+  const pattern = typeof path === "string" ? parsePattern(path) : undefined;
+  if (pattern?.ok && typeof tenantParam === "string" && parameterIndex(pattern.value, tenantParam) === -1)
+    faults.push("tenantParam: is not a parameter of the path");
+  return faults;
+}
+
+const compileRoute = (route: RouteTable, pattern: Pattern): CompiledRoute => ({
+  pattern,
+  methods: route.methods && admitted(route.methods),
+  access: route.access ?? "authenticated",
+  callers: route.callers ?? ["user", "m2m"],
+  tokenUse: route.tokenUse ?? ["id", "access"],
+  role: route.role,
+  scopes: route.scopes,
+  groups: route.groups,
+  tenant: route.tenant ?? true,
+  tenantSegment: route.tenantParam === undefined ? undefined : parameterIndex(pattern, route.tenantParam),
+  origin: route.origin,
+  cors: route.cors,
+  mode: route.mode,
+});
+
+/** A policy as far as it can be read. */
+export interface PolicyReading {
+  /** Undefined where there is a fault. */
+  readonly policy: CompiledPolicy | undefined;
+  /** Every fault, as {@link parsePolicy} names them. */
+  readonly faults: readonly string[];
+  /** The routes whose own form is right, by their index in the table. */
+  readonly routes: ReadonlyMap<number, CompiledRoute>;
+}
+
+/** Reads a policy as {@link parsePolicy} does, and hands out what it could make of a faulty one. */
+export function readPolicy(policy: unknown): PolicyReading {
+  const head = v.safeParse(policySchema, policy);
+  const faults = head.success ? [] : faultsOf(head.issues);
+  const roles = v.is(hasRoles, policy) ? policy.roles : [];
+  const routes = new Map<number, CompiledRoute>();
+  for (const [index, table] of (v.is(hasRoutes, policy) ? policy.routes : []).entries()) {
+    const route = v.safeParse(routeSchema, table);
+    if (!route.success) faults.push(...faultsOf(route.issues, `routes.${index}`));
+    faults.push(...faultsBetweenFields(table, roles).map((fault) => `routes.${index}.${fault}`));
+    const pattern = route.success ? parsePattern(route.output.path) : undefined;
+    if (route.success && pattern?.ok) routes.set(index, compileRoute(route.output, pattern.value));
+  }
+  if (!head.success || faults.length > 0) return { policy: undefined, faults, routes };
   return {
-    pattern: parsed.value,
-    methods: route.methods && admitted(route.methods),
-    access: route.access ?? "authenticated",
-    callers: route.callers ?? ["user", "m2m"],
-    tokenUse: route.tokenUse ?? ["id", "access"],
-    role: route.role,
-    scopes: route.scopes,
-    groups: route.groups,
-    tenant: route.tenant ?? true,
-    tenantSegment: route.tenantParam === undefined ? undefined : tenantSegment,
-    origin: route.origin,
-    cors: route.cors,
-    mode: route.mode,
-  } satisfies CompiledRoute;
+    policy: { ...head.output, m2mScope: head.output.m2mScope, routes: [...routes.values()] },
+    faults,
+    routes,
+  };
 }
 
 /**
  * Validates and compiles a policy, field by field; every fault is named as `routes.2.role: …`. Does not
  * look for routes that earlier ones cover: `lint.ts` does.
  */
-export function parsePolicy(policy: unknown): Parsed<CompiledPolicy> {
-  const result = v.safeParse(policySchema, policy);
-  if (!result.success) return { ok: false, faults: faultsOf(result.issues) };
-  const { roles, m2mScope, tenantClaim, roleClaim } = result.output;
-  const faults: string[] = [];
-  const routes: CompiledRoute[] = [];
-  for (const [index, table] of result.output.routes.entries()) {
-    const route = compileRoute(table, roles, (text) => faults.push(`routes.${index}.${text}`));
-    if (route !== undefined) routes.push(route);
-  }
-  if (faults.length > 0) return { ok: false, faults };
-  return { ok: true, value: { roles, m2mScope, tenantClaim, roleClaim, routes } };
+export function parsePolicy(input: unknown): Parsed<CompiledPolicy> {
+  const { policy, faults } = readPolicy(input);
+  return policy === undefined ? { ok: false, faults } : { ok: true, value: policy };
 }
