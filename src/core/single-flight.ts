@@ -14,7 +14,7 @@ export interface SingleFlight<T> {
 
 /**
  * The first request for a key starts the work and hands it to its `defer`, so that the work outlives it;
- * others wait for the same promise. Nobody waits longer than `limitMs`: the promise of a request that the
+ * others wait for the same promise. Nobody waits once it is `limitMs` old: the promise of a request that the
  * runtime has dropped never settles, so after that time the next request starts anew.
  */
 export function createSingleFlight<T>(limitMs: number): SingleFlight<T> {
@@ -22,7 +22,13 @@ export function createSingleFlight<T>(limitMs: number): SingleFlight<T> {
 
   function alive(key: string, scope: Scope): Flight<T> | undefined {
     const flight = flights.get(key);
-    return flight !== undefined && scope.now() - flight.startedAtMs < limitMs ? flight : undefined;
+    return flight !== undefined && remainingMs(flight, scope) > 0 ? flight : undefined;
+  }
+
+  /** None is left of one that began in the future: a clock that was set back does not prolong the wait. */
+  function remainingMs({ startedAtMs }: Flight<T>, scope: Scope): number {
+    const ageMs = scope.now() - startedAtMs;
+    return ageMs >= 0 ? limitMs - ageMs : 0;
   }
 
   function begin(key: string, scope: Scope, start: () => Promise<T>): Flight<T> {
@@ -36,7 +42,10 @@ export function createSingleFlight<T>(limitMs: number): SingleFlight<T> {
   }
 
   return {
-    join: (key, scope, start) => scope.within((alive(key, scope) ?? begin(key, scope, start)).work, limitMs),
+    join(key, scope, start) {
+      const flight = alive(key, scope) ?? begin(key, scope, start);
+      return scope.within(flight.work, remainingMs(flight, scope));
+    },
     isUnderWay: (key, scope) => alive(key, scope) !== undefined,
   };
 }

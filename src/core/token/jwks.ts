@@ -95,6 +95,7 @@ async function fetchKeySet({ issuer, keys, sources, scope }: LookUp): Promise<As
 async function askCognito(look: LookUp): Promise<AskOutcome> {
   const { issuer, keys, scope } = look;
   keys.askedAtMs = scope.now();
+  keys.lastOutcome = "pending";
   try {
     keys.lastOutcome = await fetchKeySet(look);
   } catch (error) {
@@ -107,7 +108,7 @@ async function askCognito(look: LookUp): Promise<AskOutcome> {
 
 /** No key, and nothing more to ask: is it the token's fault, or ours? */
 function withoutKey({ keys, scope }: LookUp): Refusal {
-  const canTell = servableSet(keys, scope.now()) !== undefined && keys.lastOutcome !== "failed";
+  const canTell = servableSet(keys, scope.now()) !== undefined && keys.lastOutcome === "ok";
   return refusal(canTell || keys.lastOutcome === "unused" ? "invalid_signature" : "jwks_unavailable");
 }
 
@@ -125,10 +126,12 @@ export function createJwks(): Jwks {
     return keys;
   }
 
-  /** Joins a question that is under way; starts one only if the last is long enough ago. */
-  const ask = (look: LookUp): Promise<AskOutcome> =>
-    asking.join(look.issuer.issuer, look.scope, async () =>
-      mayAsk(look.keys, look.scope.now()) ? askCognito(look) : look.keys.lastOutcome,
+  /** Joins a question that is under way; starts one only if the last is long enough ago. Does not reject. */
+  const ask = (look: LookUp): Promise<unknown> =>
+    ignoreFailure(
+      asking.join(look.issuer.issuer, look.scope, async () =>
+        mayAsk(look.keys, look.scope.now()) ? askCognito(look) : look.keys.lastOutcome,
+      ),
     );
 
   /** Brings memory up to date from the stores or, where they have nothing fresh, from Cognito. */
@@ -142,14 +145,14 @@ export function createJwks(): Jwks {
         await asked;
         return "origin";
       }
-      scope.defer(ignoreFailure(asked)); // the stale set serves meanwhile
+      scope.defer(asked); // the stale set serves meanwhile
       return stored ?? "memory";
     });
 
   const isLoading = ({ issuer, scope }: LookUp): boolean => loading.isUnderWay(issuer.issuer, scope);
 
   async function findUnknown(look: LookUp, kid: string): Promise<FoundKey | Refusal> {
-    await ignoreFailure(ask(look));
+    await ask(look);
     const key = servableSet(look.keys, look.scope.now())?.keys.get(kid);
     return key === undefined ? withoutKey(look) : { key, layer: "origin" };
   }
