@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cacheKeyOf, type FaultyGateway, startFaultyGateway } from "../support/faults.ts";
 import { startGateway } from "../support/gateway.ts";
 import { type RawResponse, sendRequest } from "../support/raw-tcp.ts";
+import { takeRuntimeOutput } from "../support/runtime-output.ts";
 import { leaksIn, plantSecret } from "../support/secrets.ts";
 import { startCognito, startOrigin, type TestServer } from "../support/servers.ts";
 import { createSigningKey, idClaims, machineClaims, type SigningKey, sign } from "../support/tokens.ts";
@@ -101,6 +102,35 @@ it("finds what it looks for: a planted value, a token, the signature of one alon
   expect(leaksIn(token).join()).toContain("a token");
   expect(leaksIn(`{"x":"${token.slice(token.lastIndexOf(".") + 1)}"}`).join()).toContain("a signature");
   expect(leaksIn('{"event":"decision","sub":"b1c2d3e4-0000-4000-8000-000000000001"}')).toEqual([]);
+});
+
+it("sees whatever a runtime prints: each level of the console, and what nobody catches", async () => {
+  const ways: Readonly<Record<string, string>> = {
+    log: "console.log(secret)",
+    warn: "console.warn(secret)",
+    error: "console.error({ deep: { secret } })",
+    debug: "console.debug(secret)",
+    uncaught: "throw new Error(secret)",
+    unhandled: "Promise.reject(new Error(secret))",
+    deferred: "context.waitUntil(Promise.reject(new Error(secret)))",
+  };
+  const cases = Object.entries(ways).map(([way, code]) => `case "${way}": ${code}; break;`);
+  const leaky = await startGateway({
+    policy: {},
+    vars: {},
+    verbose: true,
+    entry: () => `export default { async fetch(request, env, context) {
+      const secret = new URL(request.url).searchParams.get("secret");
+      switch (new URL(request.url).pathname.slice(1)) { ${cases.join(" ")} }
+      return new Response();
+    } }`,
+  });
+  expect(leaksIn(await takeRuntimeOutput())).toEqual([]); // of all that was printed so far
+  const secrets = Object.keys(ways).map((way) => [way, plantSecret(way)] as const);
+  for (const [way, secret] of secrets) await leaky.fetch(`/${way}?secret=${secret}`);
+  await expect(leaky.close()).rejects.toThrow("has printed secrets");
+  const leaks = leaksIn(await takeRuntimeOutput());
+  for (const [way, secret] of secrets) expect(leaks, way).toContain(secret);
 });
 
 describe("no secret of a request shows in an answer or in the log", () => {
@@ -237,18 +267,36 @@ describe("nor where something fails", () => {
     }
   });
 
-  it("a binding throws what nobody expects: 500, and nothing is forwarded", async () => {
+  it("a rate limit throws, with a message that quotes: nobody is limited, and the log tells", async () => {
     for (const kind of ["throw", "reject"] as const) {
       const fault = { kind, message: `limit ${plantSecret("message")} failed` };
       await gateway.setFaults({ "PUBLIC_RATE_LIMIT.limit": fault, "TENANT_RATE_LIMIT.limit": fault });
-      const before = origin.received.length;
-      expect(codeOf(await send("/pub/x"))).toBe("internal_error");
-      expect(codeOf(await send("/v1/x", await person({ exp: now() + 9_999 })))).toBe("internal_error");
-      expect(codeOf(await send("/report/x", await person({ exp: now() + 9_999 })))).toBe("internal_error");
-      expect(origin.received.length).toBe(before);
+      expect(codeOf(await send("/pub/x"))).toBe("200");
+      expect(codeOf(await send("/v1/x", await person({ exp: now() + 9_999 })))).toBe("200");
       await gateway.setFaults({});
     }
-    expect(codeOf(await send("/pub/x"))).toBe("200");
+    const failed = gateway.logs.filter(({ event }) => event === "rate_limit_failed");
+    expect(failed.map(({ binding }) => binding)).toEqual([
+      ...["PUBLIC_RATE_LIMIT", "TENANT_RATE_LIMIT"],
+      ...["PUBLIC_RATE_LIMIT", "TENANT_RATE_LIMIT"],
+    ]);
+  });
+
+  it("WebCrypto throws what nobody expects: 500, and nothing is forwarded, in report mode neither", async () => {
+    for (const kind of ["throw", "reject"] as const) {
+      await gateway.setFaults({
+        "crypto.verify": { kind, message: `verify ${plantSecret("message")} failed` },
+      });
+      const before = origin.received.length;
+      for (const path of ["/v1/x", "/report/x"]) {
+        const token = await person({ exp: now() + 9_999, jti: `${kind} ${path}` });
+        expect(codeOf(await send(path, token))).toBe("internal_error");
+      }
+      expect(origin.received.length).toBe(before);
+      await gateway.setFaults({});
+      expect(codeOf(await send("/v1/x", await person({ exp: now() + 9_999, jti: kind })))).toBe("200");
+    }
+    expect(gateway.logs.filter(({ event }) => event === "internal_error")).toHaveLength(4);
   });
 
   it("stored documents are corrupt and hold what they should not", async () => {

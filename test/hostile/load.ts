@@ -113,6 +113,7 @@ async function createWorld(): Promise<World> {
   const gateway = await startGateway({
     policy: POLICY,
     namespaces: ["JWKS", "M2M_TENANTS", "REVOCATIONS"],
+    verbose: true,
     vars: {
       ORIGIN_URL: origin.url,
       CORS_ORIGINS: [APP],

@@ -2,7 +2,7 @@ import type { Notice, Scope } from "../../src/core/scope.ts";
 
 /** What a request lends the core, with a clock that stands still until the test moves it. */
 export interface FakeScope extends Scope {
-  /** Moves the clock and ends the waits whose time is over. Negative: the clock is set back. */
+  /** Lets everything run, then moves the clock and ends the waits whose time is over. Negative: the clock is set back. */
   advance(milliseconds: number): Promise<void>;
   /** Lets everything run that does not wait for the clock. */
   idle(): Promise<void>;
@@ -31,7 +31,7 @@ export function createFakeScope(startMs: number): FakeScope {
   let nowMs = startMs;
 
   async function idle(): Promise<void> {
-    for (let turn = 0; turn < 5; turn += 1) await macrotask();
+    for (let turn = 0; turn < 3; turn += 1) await macrotask();
   }
 
   return {
@@ -51,6 +51,7 @@ export function createFakeScope(startMs: number): FakeScope {
       notices.push(notice);
     },
     async advance(milliseconds) {
+      await idle();
       nowMs += milliseconds;
       for (const wait of waiting) if (wait.untilMs <= nowMs) wait.end();
       await idle();

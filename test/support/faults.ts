@@ -8,7 +8,7 @@ export type Fault =
   | { readonly kind: "slow"; readonly ms: number }
   | { readonly kind: "value"; readonly value: unknown };
 
-/** Calls that can fail: `JWKS.get`, `M2M_TENANTS.get`, `REVOCATIONS.list`, `cache.match`, `cache.put`, … */
+/** Calls that can fail: `JWKS.get`, `M2M_TENANTS.get`, `REVOCATIONS.list`, `cache.match`, `crypto.verify`, … */
 export type Faults = Readonly<Record<string, Fault>>;
 
 /** A gateway whose KV, Cache API and clock the test can break. */

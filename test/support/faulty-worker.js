@@ -1,4 +1,4 @@
-// What a test bundles around the gateway to break what it stands on: KV, the Cache API and the clock. It runs in
+// What a test bundles around the gateway to break what it stands on: KV, the Cache API, WebCrypto and the clock. It runs in
 // workerd, so it is plain JavaScript. Faults are set by `POST /__faults` and hold until they are set anew.
 import { createWorker } from "../../src/index.ts";
 
@@ -41,6 +41,11 @@ const faultyCache = {
   put: (...args) => withFault(faults["cache.put"], () => realCaches.default.put(...args)),
 };
 Object.defineProperty(globalThis, "caches", { value: { default: faultyCache }, configurable: true });
+
+const realVerify = crypto.subtle.verify;
+Object.defineProperty(crypto.subtle, "verify", {
+  value: (...args) => withFault(faults["crypto.verify"], () => realVerify.apply(crypto.subtle, args)),
+});
 
 const faultyLimit = (name, limit) => ({
   limit: (...args) => withFault(faults[`${name}.limit`], () => limit.limit(...args)),

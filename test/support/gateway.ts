@@ -2,6 +2,7 @@ import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import type { Policy } from "../../src/core/policy/schema.ts";
 import { leaksIn } from "./secrets.ts";
+import "./runtime-output.ts"; // what every runtime prints is looked through at the end of each file
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const COMPATIBILITY_DATE = "2026-08-01";
@@ -9,6 +10,10 @@ const COMPATIBILITY_DATE = "2026-08-01";
 /** An entry as an adopter would write it: `createWorker` of a policy. */
 const plainEntry = (policy: string): string =>
   `import { createWorker } from "./src/index.ts"; export default createWorker(${policy});`;
+
+/** The runtime says nothing of a rejection that nobody handles. */
+const TELL_UNHANDLED =
+  'addEventListener("unhandledrejection", ({ reason }) => console.error("unhandled rejection:", reason));';
 
 /** Bundles an entry. */
 async function bundle(entry: string): Promise<string> {
@@ -19,6 +24,7 @@ async function bundle(entry: string): Promise<string> {
     target: "es2024",
     write: false,
     logLevel: "silent",
+    banner: { js: TELL_UNHANDLED },
   });
   return result.outputFiles[0]?.text ?? "";
 }
@@ -62,6 +68,11 @@ export interface GatewayOptions {
   readonly rateLimits?: Readonly<Record<string, number>>;
   /** Folder that KV persists in, for two gateways over the same data. */
   readonly kvPersist?: string;
+  /**
+   * True: workerd also tells what it keeps to itself otherwise, uncaught exceptions and rejected deferred work;
+   * it then quotes header values too. Default false, as in production.
+   */
+  readonly verbose?: boolean;
   /** Source of another entry than the adopter's, for a policy as JSON; imports are relative to the repository. */
   readonly entry?: (policy: string) => string;
 }
@@ -102,6 +113,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     cf: false,
     host: "127.0.0.1",
     port: 0,
+    verbose: options.verbose ?? false,
     handleStructuredLogs: ({ message }: { message: string }) => parseLines(message, logs, output),
     handleUncaughtError: (error: Error) => output.push(`uncaught: ${error.message}`),
     ...(options.kvPersist && { resourcePersistencePath: options.kvPersist }),
