@@ -18,6 +18,8 @@ export interface Gateway {
   /** `http://127.0.0.1:<port>`. */
   readonly url: string;
   kv(binding: string): Promise<KvNamespace>;
+  /** What Cloudflare does at the times of `triggers.crons`; workerd alone never does. */
+  runCron(): Promise<void>;
 }
 
 /** What a gateway runs with. */
@@ -34,7 +36,7 @@ export interface GatewayOptions {
 /** The folder of wrangler's local state that its `--local` commands read and write. */
 export const stateFolder = (folder: string): string => join(folder, ".wrangler", "state", "v3");
 
-/** Bundles the Worker as wrangler does, so that stack traces still name its files. */
+/** Bundles the Worker with the settings of wrangler's own bundler. */
 async function bundle(folder: string): Promise<string> {
   try {
     const { outputFiles } = await build({
@@ -43,7 +45,6 @@ async function bundle(folder: string): Promise<string> {
       format: "esm",
       target: "es2024",
       conditions: ["workerd", "worker", "browser"],
-      sourcemap: "inline",
       write: false,
       logLevel: "silent",
     });
@@ -73,10 +74,13 @@ function bindingsOf({ kvNamespaces, rateLimits }: WorkerSettings, vars: GatewayO
 
 /**
  * Starts `src/worker.ts` in workerd, on loopback, over wrangler's local state. It asks nothing of the internet and
- * makes itself known to no other tool. The process's own end, however it comes, ends workerd.
+ * makes itself known to no other tool. The process's own end, however it comes, ends workerd. Rejects with a
+ * `StartError` that says what workerd said, such as the faults of a policy.
  */
 export async function startGateway({ port, settings, vars, onLog }: GatewayOptions): Promise<Gateway> {
   const contents = await bundle(settings.folder);
+  const beforeReady: string[] = [];
+  let isReady = false;
   const miniflare = new Miniflare({
     host: "127.0.0.1",
     port,
@@ -84,7 +88,7 @@ export async function startGateway({ port, settings, vars, onLog }: GatewayOptio
     enableDevRegistry: false, // else it writes to a folder of all projects of this user
     logRequests: false,
     resourcePersistencePath: stateFolder(settings.folder),
-    handleStructuredLogs: ({ message }) => onLog(message),
+    handleStructuredLogs: ({ message }) => (isReady ? onLog(message) : beforeReady.push(message)),
     workers: [
       {
         config: {
@@ -97,6 +101,17 @@ export async function startGateway({ port, settings, vars, onLog }: GatewayOptio
       },
     ],
   });
-  const { origin } = await miniflare.ready;
-  return { url: origin, kv: (binding) => miniflare.getKVNamespace(binding) };
+  const { origin } = await miniflare.ready.catch((error: Error) => {
+    const reason = beforeReady.join("\n") || error.message;
+    throw new StartError(`The gateway does not start in workerd:\n${reason}`);
+  });
+  isReady = true;
+  for (const line of beforeReady) onLog(line);
+  return {
+    url: origin,
+    kv: (binding) => miniflare.getKVNamespace(binding),
+    async runCron() {
+      await (await miniflare.getWorker()).scheduled({ cron: "*/5 * * * *" });
+    },
+  };
 }

@@ -15,14 +15,25 @@ import { readWorkerSettings, type WorkerSettings } from "./worker-settings.ts";
 
 const WRANGLER_TOML = fileURLToPath(new URL("../../wrangler.toml", import.meta.url));
 const ENVIRONMENT = "dev";
+const CRON_MS = 5 * 60_000; // as in wrangler.toml: the JWKS in KV stays younger than its 10 minutes
 
 /** Every origin that has a name is the one API stand-in, so that no route leads away from this machine. */
 const localOrigins = ({ vars }: WorkerSettings, originUrl: string): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.keys(Object(vars["ORIGINS"])).map((name) => [name, originUrl]));
 
+/** Rejects before anything runs, not at the first line of the log. */
+function assertWritable(file: string): void {
+  try {
+    appendFileSync(file, "");
+  } catch (error) {
+    throw new StartError(`${file} cannot be written: ${(error as Error).message}`);
+  }
+}
+
 async function start({ ports, log, reset }: StartOptions): Promise<void> {
   const settings = readWorkerSettings(WRANGLER_TOML, ENVIRONMENT);
   await assertPortsFree(ports);
+  if (log !== undefined) assertWritable(log);
   const originSecret = randomUUID();
   const [cognito, api] = await Promise.all([
     createCognito({ port: ports.cognito, poolId: POOL_ID, directory: DIRECTORY }),
@@ -46,6 +57,7 @@ async function start({ ports, log, reset }: StartOptions): Promise<void> {
     onLog: (line) =>
       log === undefined ? process.stdout.write(`${line}\n`) : appendFileSync(log, `${line}\n`),
   });
+  setInterval(() => gateway.runCron().catch(() => undefined), CRON_MS).unref(); // it logs its own failures
   if (reset)
     for (const binding of Object.keys(settings.kvNamespaces)) await emptyNamespace(await gateway.kv(binding));
   const seeding = await seedAllowLists(await gateway.kv("M2M_TENANTS"), ALLOW_LISTS);
