@@ -1,0 +1,43 @@
+import { base64url } from "jose";
+import { describe, expect, it } from "vitest";
+import { decodeBase64url } from "../../../src/core/token/base64url.ts";
+
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+describe("base64url", () => {
+  it("decodes the examples of RFC 4648 section 10 and the two characters of its own", () => {
+    for (const [text, bytes] of [
+      ["", []],
+      ["Zg", [0x66]],
+      ["Zm8", [0x66, 0x6f]],
+      ["Zm9v", [0x66, 0x6f, 0x6f]],
+      ["Zm9vYg", [0x66, 0x6f, 0x6f, 0x62]],
+      ["Zm9vYmE", [0x66, 0x6f, 0x6f, 0x62, 0x61]],
+      ["Zm9vYmFy", [0x66, 0x6f, 0x6f, 0x62, 0x61, 0x72]],
+      ["-_-_", [0xfb, 0xff, 0xbf]],
+    ] as const)
+      expect(decodeBase64url(text)).toEqual(new Uint8Array(bytes));
+  });
+
+  it("refuses a length that no bytes have", () => {
+    for (const text of ["A", "AAAAA", "AAAAAAAAA"]) expect(decodeBase64url(text)).toBeUndefined();
+  });
+
+  it("takes exactly one spelling of every last byte", () => {
+    const spelled = [...ALPHABET].flatMap((first) => [...ALPHABET].map((last) => first + last));
+    const taken = spelled.filter((text) => decodeBase64url(text) !== undefined);
+    expect(taken).toHaveLength(256);
+    for (const text of taken) expect(base64url.encode(decodeBase64url(text) ?? "")).toBe(text);
+    expect(new Set(taken.map((text) => text.charAt(1)))).toEqual(new Set("AQgw"));
+  });
+
+  it("takes exactly one spelling of every last two bytes", () => {
+    const taken = [...ALPHABET].filter((last) => decodeBase64url(`AA${last}`) !== undefined);
+    expect(taken).toEqual([..."AEIMQUYcgkosw048"]);
+    for (const last of taken) expect(base64url.encode(decodeBase64url(`-_${last}`) ?? "")).toBe(`-_${last}`);
+  });
+
+  it("takes every last character of a full group", () => {
+    for (const last of ALPHABET) expect(decodeBase64url(`AAA${last}`)).toHaveLength(3);
+  });
+});
