@@ -1,8 +1,15 @@
-import type { UpstreamRequest } from "../core/decision.ts";
+import type { HeaderList, UpstreamRequest } from "../core/decision.ts";
 import type { ErrorCode } from "../core/errors.ts";
 
 /** Why there is no answer of the origin. */
 export type ForwardFailure = Extract<ErrorCode, "origin_unreachable" | "origin_timeout">;
+
+/** One by one: workerd takes 42 µs for a list of 20 headers and 12 µs for an object of them; this takes 7 µs. */
+function toHeaders(list: HeaderList): Headers {
+  const headers = new Headers();
+  for (const [name, value] of list) headers.append(name, value);
+  return headers;
+}
 
 const hasNoBody = (method: string): boolean => method === "GET" || method === "HEAD";
 
@@ -22,16 +29,16 @@ export async function forward(
     controller.abort();
   }, timeoutMs);
   const init = {
-    method: upstream.method,
-    headers: upstream.headers as [string, string][], // fetch does not write to it
+    headers: toHeaders(upstream.headers),
     redirect: "manual",
     cache: "no-store", // else an extension such as .csv is cached by URL, whoever asks
     signal: controller.signal,
   } satisfies RequestInit;
   try {
     if (hasNoBody(upstream.method) && request.body !== null)
-      return await fetch(new Request(new Request(upstream.url, request), init)); // fetch(url, init) refuses it
-    return await fetch(upstream.url, { ...init, body: request.body });
+      // an init that names GET or HEAD is refused a body; the method is inherited instead, and so is the body
+      return await fetch(new Request(new Request(upstream.url, request), init));
+    return await fetch(upstream.url, { ...init, method: upstream.method, body: request.body });
   } catch {
     return isTimedOut ? "origin_timeout" : "origin_unreachable";
   } finally {

@@ -99,8 +99,10 @@ export function upstreamHeaders(
 ): (readonly [string, string])[] {
   const connection = namedByConnection(clientHeaders);
   const headers: (readonly [string, string])[] = [];
-  for (const [name, value] of clientHeaders)
+  // in workerd a third cheaper than an iterator, which makes an object for each step
+  clientHeaders.forEach((value, name) => {
     if (passes(name, facts) && !connection.has(name)) headers.push([name, value]);
+  });
   headers.push(["x-request-id", facts.requestId]);
   if (facts.clientIp !== undefined) headers.push(["x-forwarded-for", facts.clientIp]);
   headers.push(["x-forwarded-proto", facts.scheme], ["x-forwarded-host", facts.host]);
