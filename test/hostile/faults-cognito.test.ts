@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { request as httpRequest } from "node:http";
 import { exportJWK, type JWK } from "jose";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type FaultyGateway, startFaultyGateway } from "../support/faults.ts";
 import { startOrigin, startServer, type TestServer } from "../support/servers.ts";
 import { createSigningKey, idClaims, type SigningKey, sign } from "../support/tokens.ts";
+import { firstOf } from "./first-of.ts";
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
@@ -38,6 +39,8 @@ async function createWeakJwk(): Promise<JWK> {
 const publish: Answer = (response) => json(response, { keys: [key.jwk] });
 const askedOf = (pool: string): number => asked.get(pool) ?? 0;
 const issuerOf = (pool: string): string => `${cognito.url}/us-east-2_${pool}`;
+const failuresOf = (pool: string) =>
+  gateway.logs.filter((line) => line["event"] === "jwks_fetch_failed" && line["issuer"] === issuerOf(pool));
 const now = (): number => Math.floor(Date.now() / 1000);
 
 /** What an outage looks like for a caller whose keys were never seen: 503, and at once the next time. */
@@ -95,6 +98,11 @@ const OUTAGES: Readonly<Record<string, Answer>> = {
     response.writeHead(301, { location: "/us-east-2_Healthy/jwks.json" });
     response.end(JSON.stringify({ keys: [key.jwk] }));
   },
+  DeepNesting: (response) => json(response, `{"keys":${"[".repeat(30_000)}${"]".repeat(30_000)}}`),
+  DeepUnended: (response) => json(response, `{"keys":${'{"a":'.repeat(12_000)}`),
+  ManyKeys: (response) => json(response, { keys: Array.from({ length: 9_000 }, (_, n) => ({ k: n })) }),
+  Prototype: (response) =>
+    json(response, `{"__proto__":{"keys":[${JSON.stringify(key.jwk)}]},"constructor":{"keys":[]}}`),
   HangsUp: (response) => void response.destroy(),
   HangsUpMidBody: (response) => {
     response.writeHead(200, { "content-length": "1000" });
@@ -178,6 +186,8 @@ async function call(token: string): Promise<Outcome> {
   };
 }
 
+/** What a fetch of keys has: who waits for less has not waited for one that hangs. */
+const LIMIT_MS = 3_000;
 const UNAVAILABLE = { status: 503, code: "jwks_unavailable" };
 
 describe("Cognito answers with anything but its keys", () => {
@@ -203,10 +213,7 @@ describe("Cognito answers with anything but its keys", () => {
 
   it("told the log of each outage, with the issuer", () => {
     for (const pool of Object.keys(OUTAGES)) {
-      const failures = gateway.logs.filter(
-        ({ event, issuer }) => event === "jwks_fetch_failed" && issuer === issuerOf(pool),
-      );
-      expect(failures, pool).toHaveLength(1);
+      expect(failuresOf(pool), pool).toHaveLength(1);
     }
   });
 
@@ -227,21 +234,17 @@ describe("Cognito does not answer in time", () => {
     const waiting = Promise.all(
       tokens.flatMap((token) => [call(token), call(token), call(token), call(token)]),
     );
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const healthy = await tokenOf("Healthy");
-    for (let index = 0; index < 10; index += 1) {
-      const outcome = await call(healthy);
-      expect(outcome.status).toBe(200);
-      expect(outcome.ms).toBeLessThan(2_000);
-    }
+    const others = call(await tokenOf("Healthy"));
+    expect(await firstOf({ waiting, others })).toBe("others");
+    expect(await others).toMatchObject({ status: 200 });
     for (const outcome of await waiting) {
       expect(outcome).toMatchObject(UNAVAILABLE);
-      expect(outcome.ms).toBeLessThan(6_000);
+      expect(outcome.ms).toBeLessThan(20_000);
     }
     for (const [index, pool] of pools.entries()) {
       const outcome = await call(tokens[index] ?? "");
       expect(outcome).toMatchObject(UNAVAILABLE);
-      expect(outcome.ms).toBeLessThan(2_000);
+      expect(outcome.ms).toBeLessThan(LIMIT_MS);
       expect(askedOf(pool)).toBe(1);
       answers.delete(pool);
     }
@@ -261,12 +264,12 @@ describe("a set that is old", () => {
     for (let again = 0; again < 3; again += 1) {
       const outcome = await call(token);
       expect(outcome).toMatchObject({ status: 200 });
-      expect(outcome.ms).toBeLessThan(2_000);
+      expect(outcome.ms).toBeLessThan(LIMIT_MS);
     }
     answers.set("Stale", OUTAGES["Status500"] ?? publish);
     await gateway.advance(60 * 60_000);
     expect(await call(token)).toMatchObject({ status: 200 });
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await vi.waitFor(() => expect(failuresOf("Stale").at(-1)?.["reason"]).toBe("status 500"), 10_000);
     expect(await call(unknown)).toMatchObject(UNAVAILABLE);
     await gateway.advance(24 * 60 * 60_000);
     expect(await call(token)).toMatchObject(UNAVAILABLE);
@@ -290,7 +293,7 @@ describe("the client is gone during the first fetch", () => {
     first.destroy();
     for (const outcome of await Promise.all(waiting)) {
       expect(outcome).toMatchObject({ status: 200 });
-      expect(outcome.ms).toBeLessThan(2_000);
+      expect(outcome.ms).toBeLessThan(LIMIT_MS);
     }
     expect(await call(token)).toMatchObject({ status: 200 });
     expect(askedOf("Gone")).toBe(1);
@@ -311,6 +314,7 @@ describe("a flood of invented kids", () => {
       Array.from({ length: 500 }, (_, index) => tokenOf("Flood", key, { kid: `invented-${index}` })),
     );
     const genuine = await tokenOf("Flood", rotated);
+    const startedAt = performance.now();
     let firstUseAtSecond: number | undefined;
     let acceptedAtSecond: number | undefined;
     for (let second = 0; second < 60; second += 1) {
@@ -327,19 +331,24 @@ describe("a flood of invented kids", () => {
       }
       await gateway.advance(1_000);
     }
-    expect(askedOf("Flood") - before).toBeLessThanOrEqual(6);
+    const seconds = 60 + (performance.now() - startedAt) / 1_000; // the gateway's clock runs on meanwhile
+    expect(askedOf("Flood") - before).toBeLessThanOrEqual(Math.ceil(seconds / 10));
     expect((acceptedAtSecond ?? 99) - (firstUseAtSecond ?? 0)).toBeLessThanOrEqual(10);
   });
 
-  it("costs one question where all 500 come at once", async () => {
+  it("costs one question in ten seconds where 500 come as fast as they can", async () => {
     expect(await call(await tokenOf("Rotates"))).toMatchObject({ status: 200 });
     await gateway.advance(10_000);
     const before = askedOf("Rotates");
     const forged = await Promise.all(
       Array.from({ length: 500 }, (_, index) => tokenOf("Rotates", key, { kid: `invented-${index}` })),
     );
-    const outcomes = await Promise.all(forged.map(call));
-    for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 401, code: "invalid_signature" });
-    expect(askedOf("Rotates") - before).toBe(1);
+    const startedAt = performance.now();
+    for (let sent = 0; sent < forged.length; sent += 50)
+      for (const outcome of await Promise.all(forged.slice(sent, sent + 50).map(call)))
+        expect(outcome).toMatchObject({ status: 401, code: "invalid_signature" });
+    const asked = askedOf("Rotates") - before;
+    expect(asked).toBeGreaterThanOrEqual(1);
+    expect(asked).toBeLessThanOrEqual(1 + Math.floor((performance.now() - startedAt) / 10_000));
   });
 });

@@ -7,6 +7,7 @@ import { sendRequest } from "../support/raw-tcp.ts";
 import { plantSecret } from "../support/secrets.ts";
 import { type Handler, startCognito, startOrigin, type TestServer } from "../support/servers.ts";
 import { createSigningKey, idClaims, sign } from "../support/tokens.ts";
+import { firstOf } from "./first-of.ts";
 
 let origin: TestServer;
 let cognito: TestServer;
@@ -161,16 +162,15 @@ describe("the origin hangs", () => {
         response.end('{"ok":true}');
       },
       async () => {
-        const startedAt = performance.now();
         const hanging = Promise.all([
           call("/v1/hang"),
           call("/v1/hang"),
           call("/v1/hang", { method: "POST", body: "x" }),
         ]);
-        for (let index = 0; index < 5; index += 1) expect((await call("/v1/other")).status).toBe(200);
-        expect(performance.now() - startedAt).toBeLessThan(1_400);
+        const other = call("/v1/other");
+        expect(await firstOf({ hanging, other })).toBe("other");
+        expect((await other).status).toBe(200);
         for (const response of await hanging) await expectRefusal(response, 504, "origin_timeout");
-        expect(performance.now() - startedAt).toBeLessThan(5_000);
       },
     );
     await expectNextWorks();

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cacheKeyOf, type Faults, type FaultyGateway, startFaultyGateway } from "../support/faults.ts";
 import { startOrigin, startServer, type TestServer } from "../support/servers.ts";
 import { createSigningKey, idClaims, machineClaims, type SigningKey, sign } from "../support/tokens.ts";
+import { firstOf } from "./first-of.ts";
 
 let key: SigningKey;
 let attacker: SigningKey;
@@ -167,21 +168,21 @@ const eventually = async (condition: () => Promise<boolean>): Promise<boolean> =
 
 describe("the key-set stores fail", () => {
   const FAULTS: readonly (readonly [pool: string, faults: Faults, atMostMs: number])[] = [
-    ["Throws", { "JWKS.get": { kind: "throw" }, "JWKS.put": { kind: "throw" } }, 2_900],
-    ["Rejects", { "JWKS.get": { kind: "reject" }, "JWKS.put": { kind: "reject" } }, 2_900],
-    ["Hangs", { "JWKS.get": { kind: "hang" }, "JWKS.put": { kind: "hang" } }, 4_500],
-    ["Slow", { "JWKS.get": { kind: "slow", ms: 400 } }, 2_900],
-    ["NoPut", { "JWKS.put": { kind: "reject" }, "cache.put": { kind: "throw" } }, 2_900],
+    ["Throws", { "JWKS.get": { kind: "throw" }, "JWKS.put": { kind: "throw" } }, 8_000],
+    ["Rejects", { "JWKS.get": { kind: "reject" }, "JWKS.put": { kind: "reject" } }, 8_000],
+    ["Hangs", { "JWKS.get": { kind: "hang" }, "JWKS.put": { kind: "hang" } }, 12_000],
+    ["Slow", { "JWKS.get": { kind: "slow", ms: 400 } }, 8_000],
+    ["NoPut", { "JWKS.put": { kind: "reject" }, "cache.put": { kind: "throw" } }, 8_000],
     [
       "Inert", // as on workers.dev: put resolves, and nothing is there
       {
         "cache.match": { kind: "value", value: undefined },
         "cache.put": { kind: "value", value: undefined },
       },
-      2_900,
+      8_000,
     ],
-    ["CacheHangs", { "cache.match": { kind: "hang" }, "cache.put": { kind: "hang" } }, 4_500],
-    ["CacheThrows", { "cache.match": { kind: "throw" }, "cache.put": { kind: "throw" } }, 2_900],
+    ["CacheHangs", { "cache.match": { kind: "hang" }, "cache.put": { kind: "hang" } }, 12_000],
+    ["CacheThrows", { "cache.match": { kind: "throw" }, "cache.put": { kind: "throw" } }, 8_000],
   ];
   it.each(FAULTS)(
     "%s: Cognito is asked instead, nobody else waits, and the next request works",
@@ -190,9 +191,7 @@ describe("the key-set stores fail", () => {
       const healthy = await personOf("Healthy");
       await during(faults, async () => {
         const waiting = Promise.all([callAs(token), callAs(token), callAs(token)]);
-        const other = await callAs(healthy);
-        expect(other).toMatchObject({ status: 200 });
-        expect(other.ms).toBeLessThan(1_500);
+        expect(await callAs(healthy)).toMatchObject({ status: 200 });
         for (const outcome of await waiting) {
           expect(outcome).toMatchObject({ status: 200 });
           expect(outcome.ms).toBeLessThan(atMostMs);
@@ -249,12 +248,12 @@ describe("the allow-lists fail", () => {
     const token = await machineOf("machine-1");
     await during({ "M2M_TENANTS.get": { kind: "hang" } }, async () => {
       const waiting = Promise.all([callAs(token), callAs(token)]);
-      const person = await callAs(await personOf("Healthy"));
-      expect(person).toMatchObject({ status: 200 });
-      expect(person.ms).toBeLessThan(1_500);
+      const person = callAs(await personOf("Healthy"));
+      expect(await firstOf({ waiting, person })).toBe("person");
+      expect(await person).toMatchObject({ status: 200 });
       for (const outcome of await waiting) {
         expect(outcome).toMatchObject(UNAVAILABLE);
-        expect(outcome.ms).toBeLessThan(5_000);
+        expect(outcome.ms).toBeLessThan(20_000);
       }
     });
     expect(await callAs(token)).toMatchObject({ status: 200 });
@@ -273,11 +272,11 @@ describe("the allow-lists fail", () => {
     const token = await machineOf("machine-1");
     expect(await callAs(token)).toMatchObject({ status: 200 });
     await during({ "M2M_TENANTS.get": { kind: "reject" } }, async () => {
-      for (const seconds of [25, 10, 200, 60]) {
+      for (const seconds of [25, 10, 200, 45]) {
         await gateway.advance(seconds * 1_000);
         expect(await callAs(token)).toMatchObject({ status: 200 });
       }
-      await gateway.advance(6_000);
+      await gateway.advance(21_000);
       expect(await callAs(token)).toMatchObject(UNAVAILABLE);
     });
     expect(await callAs(token)).toMatchObject({ status: 200 });
@@ -328,7 +327,7 @@ describe("the revocations fail", () => {
       const outcomes = await Promise.all([callAs(token), callAs(token)]);
       for (const outcome of outcomes) {
         expect(outcome).toMatchObject(UNAVAILABLE);
-        expect(outcome.ms).toBeLessThan(5_000);
+        expect(outcome.ms).toBeLessThan(20_000);
       }
     });
     expect(await callAs(token)).toMatchObject({ status: 200 });
@@ -339,9 +338,9 @@ describe("the revocations fail", () => {
     const token = await personOf("Healthy");
     expect(await callAs(token)).toMatchObject({ status: 200 });
     await during({ "REVOCATIONS.list": { kind: "reject" } }, async () => {
-      await gateway.advance(299_000);
+      await gateway.advance(280_000);
       expect(await callAs(token)).toMatchObject({ status: 200 });
-      await gateway.advance(2_000);
+      await gateway.advance(21_000);
       expect(await callAs(token)).toMatchObject(UNAVAILABLE);
     });
     expect(await callAs(token)).toMatchObject({ status: 200 });
