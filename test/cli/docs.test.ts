@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
+import { parse as parseToml } from "smol-toml";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../src/core/config.ts";
 import { ERROR_CODES, errorRow } from "../../src/core/errors.ts";
@@ -163,6 +164,56 @@ describe("docs: policy", () => {
     const shipped = readRepositoryFile("src/policy.ts");
     const shown = /^export default definePolicy\([\s\S]*?^\}\);$/m;
     expect(shown.exec(README)?.[0]).toBe(shown.exec(shipped)?.[0]);
+  });
+});
+
+/** The blocks of every page in this language. */
+const blocksOf = (language: string): { readonly path: string; readonly block: string }[] =>
+  pages.flatMap(({ path, text }) =>
+    [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map((match) => ({
+      path,
+      block: match[1] ?? "",
+    })),
+  );
+
+/** The value of an expression that a page shows. */
+async function evaluate(expression: string): Promise<unknown> {
+  const source = `export default (${expression});`;
+  const { default: value } = (await import(`data:text/javascript,${encodeURIComponent(source)}`)) as {
+    default: unknown;
+  };
+  return value;
+}
+
+describe("docs: examples", () => {
+  it("every policy on a page validates", async () => {
+    const policies = blocksOf("ts").flatMap(({ path, block }) => {
+      const literal = /definePolicy\(([\s\S]*?)\);$/m.exec(block)?.[1];
+      return literal === undefined ? [] : [{ path, literal }];
+    });
+    expect(policies.length).toBeGreaterThan(3);
+    for (const { path, literal } of policies)
+      expect(compilePolicy(await evaluate(literal)), path).toMatchObject({ ok: true });
+  });
+
+  it("every route in a table of docs/configuration.md validates", async () => {
+    const routes = codesIn(CONFIGURATION).filter((code) => code.startsWith("{ path:"));
+    expect(routes.length).toBeGreaterThan(5);
+    for (const route of routes)
+      expect(compilePolicy({ routes: [await evaluate(route)] }), route).toMatchObject({ ok: true });
+  });
+
+  it("every configuration on a page validates", () => {
+    const required = {
+      ORIGIN_URL: "https://api.example.com",
+      USER_POOLS: [{ id: "us-east-2_Ab12Cd34E", client_ids: [] }],
+    };
+    const configurations = blocksOf("toml").flatMap(({ path, block }) => {
+      const environments = Object.values(Object(parseToml(block)["env"])) as { vars?: object }[];
+      return environments.map(({ vars }) => ({ path, vars: { ...required, ...vars } }));
+    });
+    expect(configurations.length).toBeGreaterThan(3);
+    for (const { path, vars } of configurations) expect(parseConfig(vars), path).toMatchObject({ ok: true });
   });
 });
 
