@@ -43,7 +43,12 @@ export function createFreshCopies<T>(maxCopies: number): FreshCopies<T> {
   function keep(key: string, copy: Copy<T>): void {
     copies.delete(key); // to the end: a Map keeps the order of insertion
     copies.set(key, copy);
-    if (copies.size > maxCopies) for (const oldest of copies.keys()) return void copies.delete(oldest);
+    if (copies.size <= maxCopies) return;
+    for (const oldest of copies.keys()) {
+      copies.delete(oldest);
+      failedUntilMs.delete(oldest); // it is bounded with the copies
+      return;
+    }
   }
 
   async function readAnew(key: string, scope: Scope, read: () => Promise<T>): Promise<T> {
