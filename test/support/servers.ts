@@ -60,6 +60,7 @@ export async function startServer(answer: Handler, port = 0): Promise<TestServer
     });
     answer(request, response);
   });
+  server.keepAliveTimeout = 0; // a connection that is closed while it is used anew would be a 502 by chance
   await listen(server, port);
   const { port: bound } = server.address() as AddressInfo;
   const self: TestServer = {
