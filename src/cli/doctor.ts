@@ -7,11 +7,9 @@ import { readDescriptions } from "./doctor-input.ts";
 import { hasErrors } from "./finding.ts";
 import { createOutput } from "./output.ts";
 import { readPolicyFile } from "./policy-file.ts";
+import { LONGEST_TOKEN_SECONDS } from "./revocation-document.ts";
 import { readConfig } from "./worker-env.ts";
 import { environmentTitle, findWranglerConfig, readWranglerConfig } from "./wrangler-config.ts";
-
-/** The longest that a Cognito token lives, and the most that may be tolerated after it. */
-const LONGEST_TOKEN_SECONDS = 86_400 + 300;
 
 const DESCRIPTION = `Look for settings of user pools and app clients that undo the gateway.
 

@@ -4,7 +4,9 @@ import * as check from "./check.ts";
 import { RefusedError, UsageError } from "./context.ts";
 import * as doctor from "./doctor.ts";
 import * as explain from "./explain.ts";
+import * as m2m from "./m2m.ts";
 import * as report from "./report.ts";
+import * as revocations from "./revocations.ts";
 import * as smoke from "./smoke.ts";
 import * as token from "./token.ts";
 
@@ -21,7 +23,7 @@ Examples:
   npx edge explain --env dev --method GET --path /v1/x       what does the gateway do, and why?
   npx edge help m2m                                          more about a command`;
 
-const COMMANDS = [check, doctor, explain, report, smoke, token];
+const COMMANDS = [check, doctor, explain, m2m, report, revocations, smoke, token];
 
 /** The terminal's own, up to what can be read in one look. */
 const helpWidth = (): number => Math.min(process.stdout.columns ?? 120, 120);

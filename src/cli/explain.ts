@@ -6,9 +6,10 @@ import { type ChosenEnvironment, chooseEnvironment } from "./environment-choice.
 import { type ExplainSources, explainRequest, type Trace } from "./explain-run.ts";
 import { type ExplainedStep, explainSteps, stepsNotReached } from "./explain-steps.ts";
 import { fetchJwks } from "./jwks-fetch.ts";
-import { type KvPlace, listKeys, readValues } from "./kv-documents.ts";
+import { type KvPlace, readValues } from "./kv-documents.ts";
 import { createOutput } from "./output.ts";
 import { readPolicyFile } from "./policy-file.ts";
+import { listRevocations } from "./revocation-store.ts";
 import { readInput, readJsonInput, readToken, type TokenKind } from "./token-input.ts";
 import { wayOut } from "./way-out.ts";
 import { assembleGateway } from "./worker-env.ts";
@@ -54,19 +55,6 @@ async function createSources(
       allowList ?? (await readValues([clientId], place("M2M_TENANTS"))).get(clientId) ?? null,
     listRevocations: isBound ? () => listRevocations(place("REVOCATIONS")) : undefined,
   };
-}
-
-async function listRevocations(place: KvPlace) {
-  const keys = await listKeys(place);
-  const bare = keys.filter(({ metadata }) => metadata === undefined || metadata === null);
-  const values =
-    bare.length === 0
-      ? new Map<string, string | null>()
-      : await readValues(
-          bare.map(({ name }) => name),
-          place,
-        );
-  return keys.map(({ name, metadata }) => ({ name, metadata, text: values.get(name) ?? undefined }));
 }
 
 async function buildHeaders(options: ExplainOptions): Promise<Headers> {
