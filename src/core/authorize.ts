@@ -196,8 +196,11 @@ export function* authorize(exchange: Exchange, gateway: Gateway, sources: Source
   if (isRefusal(path)) return refuse(path);
   if (isPreflight(method, headers))
     return note(exchange, "preflight", decidePreflight(exchange, gateway, path));
-  if (isOwnPath(path.path))
-    return note(exchange, "own_endpoint", yield* decideOwnEndpoint(exchange, gateway, path.path, sources));
+  if (isOwnPath(path.path)) {
+    const own = yield* decideOwnEndpoint(exchange, gateway, path.path, sources);
+    note(exchange, "own_endpoint", own.kind === "refuse" ? own.refusal : undefined);
+    return own;
+  }
 
   const route = note(exchange, "route", findRoute(exchange, gateway, path));
   if (isRefusal(route)) return refuse(route);

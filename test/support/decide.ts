@@ -1,4 +1,5 @@
 import type { JWK } from "jose";
+import { type AuditRecord, auditRecord } from "../../src/core/audit.ts";
 import { authorize } from "../../src/core/authorize.ts";
 import { parseConfig } from "../../src/core/config.ts";
 import type { Decision } from "../../src/core/decision.ts";
@@ -23,6 +24,8 @@ export interface DeciderOptions {
   readonly vars?: Readonly<Record<string, unknown>>;
   /** Text of every machine's allow-list; default any tenant. */
   readonly allowList?: string | null;
+  /** Take the place of the sources in memory: stores that fail, revocations, rate limits. */
+  readonly sources?: Partial<Omit<Sources, "scope">>;
   /** Milliseconds since the epoch; asked for again and again. */
   readonly now: () => number;
 }
@@ -32,11 +35,26 @@ export interface TestRequest {
   readonly method?: string;
   readonly url?: string;
   readonly headers?: HeadersInit;
+  /** Undefined: the platform names no address. Default 203.0.113.7. */
+  readonly clientIp?: string | undefined;
+}
+
+/** A decision with everything that was found out on the way. */
+export interface Explained {
+  readonly decision: Decision;
+  /** `forward`, `report CODE`, `answer STATUS`, or the code of the refusal. */
+  readonly outcome: string;
+  /** Every step that was observed, with the code of its refusal: `path`, `route route_not_found`. */
+  readonly steps: readonly string[];
+  /** What would be logged. */
+  readonly record: AuditRecord;
 }
 
 /** The core's whole decision, with stores in memory: no runtime, no network. */
 export interface Decider {
   decide(request: TestRequest): Promise<Decision>;
+  /** Decides, and tells how. */
+  explain(request: TestRequest): Promise<Explained>;
   /** `forward`, or the code of the refusal, for `Authorization: Bearer <token>`. */
   outcome(token: string): Promise<string>;
   /** The same for any `Authorization` value, also one that no HTTP message could carry. */
@@ -50,6 +68,12 @@ export interface Decider {
 }
 
 const OPEN_POLICY = { roles: ["viewer", "admin"], routes: [{ path: "/*", tenant: false }] };
+
+function outcomeText(decision: Decision): string {
+  if (decision.kind === "refuse") return decision.refusal.code;
+  if (decision.kind === "report") return `report ${decision.wouldHave}`;
+  return decision.kind === "answer" ? `answer ${decision.answer.status}` : "forward";
+}
 
 /** Builds a decider; throws where configuration or policy have a fault. */
 export function createDecider(options: DeciderOptions): Decider {
@@ -93,11 +117,20 @@ export function createDecider(options: DeciderOptions): Decider {
     listRevocations: undefined,
     publicRateLimit: undefined,
     tenantRateLimit: undefined,
+    ...options.sources,
   };
 
-  async function decide({ method = "GET", url = "https://api.example/x", headers = {} }: TestRequest) {
-    const request = { method, url, headers: new Headers(headers), clientIp: "203.0.113.7" };
-    return run(authorize(createExchange(request), gateway, sources));
+  async function explain(request: TestRequest): Promise<Explained> {
+    const { method = "GET", url = "https://api.example/x", headers = {} } = request;
+    const clientIp = "clientIp" in request ? request.clientIp : "203.0.113.7";
+    const steps: string[] = [];
+    const exchange = createExchange(
+      { method, url, headers: new Headers(headers), clientIp },
+      (step, refused) => steps.push(refused === undefined ? step : `${step} ${refused.code}`),
+    );
+    const decision = await run(authorize(exchange, gateway, sources));
+    const record = auditRecord(exchange, { decision, status: 0, edgeMs: 0 });
+    return { decision, outcome: outcomeText(decision), steps, record };
   }
 
   async function outcomeOf(authorization: string): Promise<string> {
@@ -109,7 +142,8 @@ export function createDecider(options: DeciderOptions): Decider {
   }
 
   return {
-    decide,
+    decide: async (request) => (await explain(request)).decision,
+    explain,
     outcome: (token) => outcomeOf(`Bearer ${token}`),
     outcomeOf,
     async settled() {
