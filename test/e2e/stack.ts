@@ -124,17 +124,18 @@ export async function startStack<Gateway extends TestGateway>(
   };
 }
 
+/** Settles once `check` no longer throws: for what goes on after a response. At most 10 s. */
+export const eventually = <T>(check: () => T | Promise<T>): Promise<T> =>
+  vi.waitFor(check, { timeout: 10_000, interval: 20 });
+
 /** The decision line of a request, once the runtime has written it. */
 export function lineOf(gateway: TestGateway, response: Response): Promise<LogLine> {
   const requestId = response.headers.get("x-request-id");
-  return vi.waitFor(
-    () => {
-      const line = gateway.decisions().find((each) => each["request_id"] === requestId);
-      if (line === undefined) throw new Error(`no line of ${requestId}`);
-      return line;
-    },
-    { timeout: 10_000, interval: 20 },
-  );
+  return eventually(() => {
+    const line = gateway.decisions().find((each) => each["request_id"] === requestId);
+    if (line === undefined) throw new Error(`no line of ${requestId}`);
+    return line;
+  });
 }
 
 /** A URL on which nobody listens. */
