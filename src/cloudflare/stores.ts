@@ -6,6 +6,7 @@ import { within } from "./scope.ts";
 const JWKS_FETCH_LIMIT_MS = 3_000;
 const JWKS_STORE_LIMIT_MS = 1_000;
 const MAX_JWKS_BYTES = 64 * 1024;
+const MAX_STORED_CHARS = 2 * MAX_JWKS_BYTES; // what was written holds less than what was fetched
 const DOCUMENT_READ_LIMIT_MS = 3_000;
 const KV_CACHE_TTL_SECONDS = 30; // the least that KV takes
 const KEPT_SECONDS = 24 * 60 * 60;
@@ -85,8 +86,9 @@ function createKvStore(namespace: KVNamespace): KeySetStore {
   };
 }
 
-/** What cannot be parsed stays text: the check of its form finds it corrupt. */
+/** What is too long or cannot be parsed stays text: the check of its form finds it corrupt. */
 function parseJson(text: string): unknown {
+  if (text.length > MAX_STORED_CHARS) return text; // up to 25 MiB in KV: thousands of keys would be imported
   try {
     return JSON.parse(text);
   } catch {

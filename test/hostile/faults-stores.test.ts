@@ -54,6 +54,12 @@ const CORRUPT: Readonly<Record<string, (named: Named) => string>> = {
   KeyExponentOne: (n) => documentOf(n, { keys: [{ kid: "k1", n: n.attacker.jwk.n, e: "AQ" }] }),
   KeyNoBase64: (n) => documentOf(n, { keys: [{ kid: "k1", n: "!".repeat(342), e: "AQAB" }] }),
   KidTwice: (n) => documentOf(n, { keys: [n.attacker.jwk, { ...n.key.jwk, kid: n.attacker.kid }] }),
+  Huge: (n) => {
+    const { kid, n: modulus, e } = n.attacker.jwk;
+    const keys = Array.from({ length: 400 }, (_, index) => ({ kid: `${kid}-${index}`, n: modulus, e }));
+    return documentOf(n, { keys: [{ kid, n: modulus, e }, ...keys] });
+  },
+  DeepNesting: (n) => documentOf(n, { keys: 7 }).replace(":7", `:${"[".repeat(50_000)}${"]".repeat(50_000)}`),
   Proto: (n) => `{"__proto__":${documentOf(n)}}`,
 };
 
