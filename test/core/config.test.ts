@@ -353,7 +353,7 @@ describe("tolerances", () => {
       [" 7 ", 7],
     ] as const)
       expect(configOf({ [name]: value })[member], JSON.stringify(value)).toBe(seconds);
-    for (const value of [301, -1, 300.1, "301", "-1", "x", "", true, null, [], Number.NaN, "Infinity"])
+    for (const value of [301, -1, 300.1, "301", "-1", "x", "", " ", true, null, [], Number.NaN, "Infinity"])
       expect(withVar(name, value), JSON.stringify(value)).toEqual([
         `${name}: must be a number of seconds from 0 to 300`,
       ]);
@@ -414,6 +414,9 @@ describe("CORS_ORIGINS", () => {
       "CORS_ORIGINS.1: must be an exact origin such as https://app.example.com",
       "CORS_ORIGINS.2: must be an exact origin such as https://app.example.com",
       "CORS_ORIGINS.3: must be an origin",
+    ]);
+    expect(withVar("CORS_ORIGINS", ['["https://a.example"]'])).toEqual([
+      "CORS_ORIGINS.0: must be an exact origin such as https://app.example.com",
     ]);
     expect(withVar("CORS_ORIGINS", {})).toEqual(["CORS_ORIGINS: must be an array"]);
   });

@@ -1,43 +1,28 @@
 import type { Pattern, Segment } from "./pattern.ts";
 import type { CompiledRoute } from "./schema.ts";
 
-/** A segment that no pattern spells out. */
-const ANY_OTHER = Symbol("any other segment");
-type Symbolic = string | typeof ANY_OTHER;
+/** Does `segment` take all that `own` takes? Past the end of an open pattern `own` may be anything. */
+const takesAll = (segment: Segment | undefined, own: Segment | undefined): boolean =>
+  segment?.kind === "param" ||
+  (segment?.kind === "literal" && own?.kind === "literal" && segment.text === own.text);
 
-const takes = (segment: Segment | undefined, symbol: Symbolic): boolean =>
-  segment !== undefined && (segment.kind === "param" || segment.text === symbol);
-
-/** Does one of `patterns` take every path that `pattern` takes from `depth` on? All have agreed until there. */
+/**
+ * Do `patterns` together take every path that `pattern` takes from `depth` on? All have agreed until there.
+ * For a parameter it is enough to ask about a value that none of them spells out: who takes that takes all.
+ */
 function isCovered(pattern: Pattern, patterns: readonly Pattern[], depth: number): boolean {
   if (patterns.some(({ open, segments }) => open && segments.length === depth)) return true;
   const own = pattern.segments[depth];
-  const mayEndHere = own === undefined;
-  if (mayEndHere && !patterns.some(({ segments, open }) => !open && segments.length === depth)) return false;
-  if (mayEndHere && !pattern.open) return true;
-  const symbols: Symbolic[] =
-    own?.kind === "literal"
-      ? [own.text]
-      : [
-          ANY_OTHER,
-          ...patterns.flatMap(({ segments }) => {
-            const segment = segments[depth];
-            return segment?.kind === "literal" ? [segment.text] : [];
-          }),
-        ];
-  return symbols.every((symbol) => {
-    const alive = patterns.filter(({ segments }) => takes(segments[depth], symbol));
-    return alive.length > 0 && isCovered(pattern, alive, depth + 1);
-  });
+  if (own === undefined) {
+    if (!patterns.some(({ segments }) => segments.length === depth)) return false;
+    if (!pattern.open) return true;
+  }
+  const alive = patterns.filter(({ segments }) => takesAll(segments[depth], own));
+  return isCovered(pattern, alive, depth + 1);
 }
 
+/** Stands for every method that no route names: who takes it takes all. */
 const ANY_OTHER_METHOD = "*";
-
-/** Methods by which two routes can differ: those that any of them names, and one that none does. */
-const methodsOf = (route: CompiledRoute, earlier: readonly CompiledRoute[]): string[] =>
-  route.methods !== undefined
-    ? [...route.methods]
-    : [ANY_OTHER_METHOD, ...new Set(earlier.flatMap(({ methods }) => [...(methods ?? [])]))];
 
 /**
  * Indexes of the routes that can never be reached, since the earlier ones together take every path and
@@ -46,7 +31,7 @@ const methodsOf = (route: CompiledRoute, earlier: readonly CompiledRoute[]): str
 export function unreachableRoutes(routes: readonly CompiledRoute[]): number[] {
   return routes.flatMap((route, index) => {
     const earlier = routes.slice(0, index);
-    const unreachable = methodsOf(route, earlier).every((method) =>
+    const unreachable = [...(route.methods ?? [ANY_OTHER_METHOD])].every((method) =>
       isCovered(
         route.pattern,
         earlier.filter(({ methods }) => methods === undefined || methods.has(method)).map((r) => r.pattern),
