@@ -1,0 +1,292 @@
+import { readFileSync } from "node:fs";
+import { build } from "esbuild";
+import { parse } from "smol-toml";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  createWorker,
+  definePolicy,
+  type Env,
+  type Policy,
+  PolicyError,
+  type Principal,
+  type Route,
+} from "../../src/index.ts";
+import shippedPolicy from "../../src/policy.ts";
+import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { type Stack, startStack } from "./stack.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const bundle = (contents: string) =>
+  build({
+    stdin: { contents, resolveDir: ROOT, loader: "ts" },
+    bundle: true,
+    format: "esm",
+    write: false,
+    metafile: true,
+    logLevel: "silent",
+  });
+
+describe("an adopter's own entry", () => {
+  it("is bundled by plain esbuild, and imports nothing that is not in the bundle", async () => {
+    const { outputFiles, metafile } = await bundle(
+      `import { createWorker, definePolicy } from "./src/index.ts";
+       export default createWorker(definePolicy({ routes: [{ path: "/*" }] }));`,
+    );
+    const [output] = Object.values(metafile.outputs);
+    expect(output?.imports).toEqual([]);
+    expect(output?.exports).toEqual(["default"]);
+    const text = outputFiles[0]?.text ?? "";
+    for (const missing of ["process.env", "node:", "cloudflare:", "require("])
+      expect(text).not.toContain(missing);
+  });
+
+  it("is a module Worker with fetch and scheduled alone", () => {
+    expect(Object.keys(createWorker(shippedPolicy)).toSorted()).toEqual(["fetch", "scheduled"]);
+  });
+
+  it("needs no compatibility flags", () => {
+    const config = parse(readFileSync(`${ROOT}wrangler.toml`, "utf8"));
+    expect(config["compatibility_flags"] ?? []).toEqual([]);
+    expect(config["main"]).toBe("src/worker.ts");
+  });
+});
+
+describe("definePolicy", () => {
+  it("hands the policy back unchanged", () => {
+    const policy = { roles: ["viewer"], routes: [{ path: "/*", role: "viewer" }] } as const;
+    expect(definePolicy(policy)).toBe(policy);
+  });
+
+  it("takes overlap, and routes over the gateway's own endpoints", () => {
+    definePolicy({
+      routes: [
+        { path: "/a/:b" },
+        { path: "/:a/b" },
+        { path: "/a/*" },
+        { path: "/.well-known/*", access: "public" },
+        { path: "/x", methods: ["GET"] },
+        { path: "/x" },
+      ],
+    });
+  });
+
+  const faultsOf = (policy: unknown): readonly string[] => {
+    try {
+      definePolicy(policy as Policy);
+    } catch (error) {
+      if (error instanceof PolicyError) return error.faults;
+      throw error;
+    }
+    return [];
+  };
+
+  it("throws all faults at once, each with its path", () => {
+    const faults = faultsOf({
+      roles: ["viewer"],
+      routes: [
+        { path: "/a", role: "owner" },
+        { path: "/:x/:x" },
+        { path: "no-slash" },
+        { path: "/b", tenantParam: "t" },
+      ],
+    });
+    expect(faults.map((fault) => fault.split(": ", 1)[0])).toEqual([
+      "routes.0.role",
+      "routes.1.path",
+      "routes.2.path",
+      "routes.3.tenantParam",
+    ]);
+  });
+
+  it.each([
+    ["covered by one", [{ path: "/*" }, { path: "/a" }], "routes.1"],
+    ["covered by one of the same form", [{ path: "/:a" }, { path: "/:b" }], "routes.1"],
+    [
+      "covered by two together",
+      [
+        { path: "/a", methods: ["GET"] },
+        { path: "/a", methods: ["POST"] },
+        { path: "/a", methods: ["GET", "POST"] },
+      ],
+      "routes.2",
+    ],
+    [
+      "HEAD, that a GET has taken",
+      [
+        { path: "/a", methods: ["GET"] },
+        { path: "/a", methods: ["HEAD"] },
+      ],
+      "routes.1",
+    ],
+  ])("throws for a route that is %s", (_what, routes, path) => {
+    expect(faultsOf({ routes }).map((fault) => fault.split(":", 1)[0])).toEqual([path]);
+  });
+
+  it.each([
+    "",
+    "a",
+    "/a//b",
+    "/a/",
+    "/a/*/b",
+    "/a*",
+    "/:",
+    "/:1a",
+    "/a?b",
+    "/a#b",
+    "/a%20b",
+    "/a b",
+    "/a;b",
+    "/a\\b",
+    "/../a",
+    "//",
+  ])("throws for the pattern %j", (path) => {
+    expect(faultsOf({ routes: [{ path }] })).toHaveLength(1);
+  });
+
+  it("throws for what it does not know, so that a misspelt rule is no missing rule", () => {
+    expect(faultsOf({ routes: [{ path: "/a", rol: "admin" }] })).toHaveLength(1);
+    expect(faultsOf({ routes: [{ path: "/a" }], role: [] })).toHaveLength(1);
+    expect(faultsOf({ routes: [{ path: "/a", methods: ["get"] }] })).toHaveLength(1);
+    expect(faultsOf({ routes: [{ path: "/a", callers: [] }] })).toHaveLength(1);
+    expect(faultsOf(undefined).length).toBeGreaterThan(0);
+  });
+
+  it("is typed: what it would throw for does not compile", () => {
+    // @ts-expect-error a role that the ladder does not have
+    expect(() => definePolicy({ roles: ["viewer"], routes: [{ path: "/a", role: "owner" }] })).toThrow();
+    // @ts-expect-error an access that there is not
+    expect(() => definePolicy({ routes: [{ path: "/a", access: "private" }] })).toThrow();
+    // @ts-expect-error a kind of caller that there is not
+    expect(() => definePolicy({ routes: [{ path: "/a", callers: ["robot"] }] })).toThrow();
+    // @ts-expect-error a member that there is not
+    expect(() => definePolicy({ routes: [{ path: "/a", roles: ["viewer"] }] })).toThrow();
+    // @ts-expect-error no routes
+    expect(() => definePolicy({})).toThrow();
+    const route: Route<"viewer"> = { path: "/a", role: "viewer" };
+    const caller: Pick<Principal, "caller"> = { caller: "m2m" };
+    const vars: Pick<Env, "ORIGIN_URL" | "USER_POOLS"> = {
+      ORIGIN_URL: "https://a.example",
+      USER_POOLS: "[]",
+    };
+    expect([route.role, caller.caller, vars.USER_POOLS]).toEqual(["viewer", "m2m", "[]"]);
+  });
+});
+
+describe("createWorker", () => {
+  let stack: Stack;
+  let others: TestGateway;
+  /** Throws at the first write to `env`, or to a table in it. */
+  const frozenEntry = (policy: string): string => `
+    import { createWorker } from "./src/index.ts";
+    const worker = createWorker(${policy});
+    const freeze = (value) => {
+      if (typeof value !== "object" || value === null) return value;
+      if (Object.getPrototypeOf(value) !== Object.prototype && !Array.isArray(value)) return value; // a binding
+      Object.values(value).forEach(freeze);
+      return Object.freeze(value);
+    };
+    let frozen;
+    const guarded = (env) => (frozen ??= freeze({ ...env }));
+    export default {
+      fetch: (request, env, context) => worker.fetch(request, guarded(env), context),
+      scheduled: (controller, env, context) => worker.scheduled(controller, guarded(env), context),
+    };`;
+
+  beforeAll(async () => {
+    stack = await startStack(startGateway, { policy: shippedPolicy, entry: frozenEntry });
+    await (await stack.gateway.kv("M2M_TENANTS")).put("machine-1", '{"tenants":["acme"],"role":"admin"}');
+    // one Worker that is handed two environments: each has its own configuration
+    others = await startGateway({
+      policy: { routes: [{ path: "/*" }] },
+      vars: { ORIGIN_URL: stack.origin.url, USER_POOLS: "[]" },
+      entry: (policy) => `
+        import { createWorker } from "./src/index.ts";
+        const worker = createWorker(${policy});
+        const pools = ${JSON.stringify([{ id: "us-east-2_Test1", client_ids: ["app-client"] }])};
+        let second;
+        export default {
+          fetch(request, env, context) {
+            second ??= { ...env, USER_POOLS: pools, REALM: "second" };
+            return worker.fetch(request, request.headers.has("x-second") ? second : env, context);
+          },
+        };`,
+    });
+  });
+  afterAll(async () => {
+    await others?.close();
+    await stack?.close();
+  });
+
+  it("never writes to env: requests, refusals, own endpoints and the cron run on a frozen one", async () => {
+    const token = await stack.id();
+    expect(await stack.outcome("/v1/tenants/acme/x", { token })).toBe("200");
+    expect(await stack.outcome("/v1/x", { token: await stack.machine(), tenant: "acme" })).toBe("200");
+    expect(await stack.outcome("/v1/webchat/messages", { method: "POST", body: "{}" })).toBe("200");
+    expect(await stack.outcome("/v1/x")).toBe("missing_token");
+    expect((await stack.call("/.well-known/edge-authorizer/health")).status).toBe(200);
+    await stack.gateway.runCron();
+    expect(stack.gateway.logs.filter(({ event }) => event === "internal_error")).toEqual([]);
+  });
+
+  it("with the shipped policy decides as its README says", async () => {
+    const viewer = await stack.id({ "custom:role": "viewer" });
+    const admin = await stack.id();
+    expect(await stack.outcome("/v1/webchat/messages", { method: "GET" })).toBe("missing_token");
+    expect(await stack.outcome("/v1/reports/2026", { token: viewer })).toBe("200");
+    expect(await stack.outcome("/v1/tenants/acme", { token: viewer })).toBe("insufficient_role");
+    expect(await stack.outcome("/v1/tenants/globex", { token: admin })).toBe("tenant_mismatch");
+    expect(await stack.outcome("/v1/tenants/acme", { token: admin })).toBe("200");
+    expect(await stack.outcome("/v2", { token: admin })).toBe("route_not_found");
+  });
+
+  it("reads bindings from the env that it is handed, and keeps environments apart", async () => {
+    const outcome = async (headers: Record<string, string>) => {
+      const response = await others.fetch("/x", { headers });
+      return [(await response.json()).error, response.headers.get("www-authenticate")];
+    };
+    for (let index = 0; index < 2; index += 1) {
+      expect(await outcome({})).toEqual(["misconfigured", null]);
+      expect(await outcome({ "x-second": "1" })).toEqual([
+        "missing_token",
+        expect.stringContaining('realm="second"'),
+      ]);
+    }
+  });
+
+  it("does not throw for a policy with faults: it answers misconfigured", () => {
+    expect(() => createWorker({ routes: [] })).not.toThrow();
+  });
+});
+
+describe("variables given as text, as --var and .dev.vars do", () => {
+  it("mean the same as typed ones", async () => {
+    const stack = await startStack(startGateway, {
+      policy: { routes: [{ path: "/b/*", origin: "b", access: "public" }, { path: "/*" }] },
+      varsOf: ({ origin, cognito }) => ({
+        ORIGINS: JSON.stringify({ b: `${origin}/stage` }),
+        USER_POOLS: JSON.stringify([
+          {
+            id: "us-east-2_Test1",
+            client_ids: ["app-client"],
+            issuers: [{ issuer: `${cognito}/us-east-2_Test1`, jwks_url: `${cognito}/us-east-2_Test1/jwks` }],
+          },
+        ]),
+        CORS_ORIGINS: '["https://app.example.com"]',
+        EXP_TOLERANCE_SECONDS: "300",
+        SKEW_TOLERANCE_SECONDS: "0",
+        ORIGIN_TIMEOUT_MS: "30000",
+        FORWARD_AUTHORIZATION: "false",
+        MODE: "enforce",
+      }),
+    });
+    const exp = Math.floor(Date.now() / 1000) - 100;
+    const headers = { origin: "https://app.example.com" };
+    const response = await stack.call("/x", { token: await stack.id({ exp }), headers });
+    expect(response.status).toBe(200);
+    expect(response.headers.get("access-control-allow-origin")).toBe("https://app.example.com");
+    expect(stack.origin.last().headers["authorization"]).toBeUndefined();
+    expect(await stack.outcome("/b/x")).toBe("200");
+    expect(stack.origin.last().target).toBe("/stage/b/x");
+    await stack.close();
+  });
+});
