@@ -5,7 +5,7 @@ import { importKeySet, isFromFuture, type KeySet, type KeySetDocument, parseDocu
 export const JWKS_FRESH_MS = 10 * 60_000;
 /** Milliseconds after its fetch that a key set still serves while Cognito cannot be reached. */
 export const JWKS_STALE_MS = 24 * 60 * 60_000;
-/** Milliseconds between two questions to Cognito for one issuer, failed ones and unknown `kid`s included. */
+/** Milliseconds from a failed question to Cognito to the next, and between two for unknown `kid`s, for one issuer. */
 export const JWKS_RETRY_MS = 10_000;
 
 /**
@@ -19,6 +19,8 @@ export interface IssuerKeys {
   keySet: KeySet | undefined;
   /** When this isolate last asked Cognito; undefined: never. */
   askedAtMs: number | undefined;
+  /** When this isolate last asked Cognito for an unknown `kid`; undefined: never. */
+  unknownAskedAtMs: number | undefined;
   lastOutcome: AskOutcome;
 }
 
@@ -50,9 +52,19 @@ export const isFresh = ({ keySet }: IssuerKeys, nowMs: number): boolean =>
   ageMs(keySet, nowMs) < JWKS_FRESH_MS &&
   !isFromFuture(keySet.document.fetched_at_ms, nowMs);
 
-/** Has it been long enough since Cognito was last asked? A clock that was set back does not lock it out. */
-export const mayAsk = ({ askedAtMs }: IssuerKeys, nowMs: number): boolean =>
-  askedAtMs === undefined || nowMs - askedAtMs >= JWKS_RETRY_MS || nowMs < askedAtMs;
+/** A clock that was set back does not lock anybody out. */
+const isLongAgo = (ms: number | undefined, nowMs: number): boolean =>
+  ms === undefined || nowMs - ms >= JWKS_RETRY_MS || nowMs < ms;
+
+/** Has it been long enough since Cognito was last asked? */
+export const mayAsk = ({ askedAtMs }: IssuerKeys, nowMs: number): boolean => isLongAgo(askedAtMs, nowMs);
+
+/**
+ * May an unknown `kid` ask? A set that was fetched a moment ago for a known one may have been overtaken by a rotation,
+ * so only unknown ones keep each other waiting, and failures all.
+ */
+export const mayAskForUnknown = (keys: IssuerKeys, nowMs: number): boolean =>
+  isLongAgo(keys.unknownAskedAtMs, nowMs) && (keys.lastOutcome === "ok" || mayAsk(keys, nowMs));
 
 const isNewer = ({ fetched_at_ms }: KeySetDocument, { keySet }: IssuerKeys): boolean =>
   keySet === undefined || fetched_at_ms > keySet.document.fetched_at_ms;

@@ -11,6 +11,7 @@ import {
   type KeySetStores,
   loadStored,
   mayAsk,
+  mayAskForUnknown,
   putDocument,
   servableSet,
 } from "./issuer-keys.ts";
@@ -121,7 +122,12 @@ export function createJwks(): Jwks {
   function keysOf({ issuer }: Issuer): IssuerKeys {
     const known = issuers.get(issuer);
     if (known !== undefined) return known;
-    const keys: IssuerKeys = { keySet: undefined, askedAtMs: undefined, lastOutcome: "ok" };
+    const keys: IssuerKeys = {
+      keySet: undefined,
+      askedAtMs: undefined,
+      unknownAskedAtMs: undefined,
+      lastOutcome: "ok",
+    };
     issuers.set(issuer, keys);
     return keys;
   }
@@ -133,6 +139,14 @@ export function createJwks(): Jwks {
         mayAsk(look.keys, look.scope.now()) ? askCognito(look) : look.keys.lastOutcome,
       ),
     );
+
+  /** The same for an unknown `kid`, which need not wait for what was asked for a known one. */
+  function askForUnknown(look: LookUp): Promise<unknown> {
+    const { issuer, keys, scope } = look;
+    if (!mayAskForUnknown(keys, scope.now())) return ask(look);
+    keys.unknownAskedAtMs = scope.now();
+    return ignoreFailure(asking.join(issuer.issuer, scope, () => askCognito(look)));
+  }
 
   /** Brings memory up to date from the stores or, where they have nothing fresh, from Cognito. */
   const load = (look: LookUp): Promise<KeyLayer> =>
@@ -152,7 +166,7 @@ export function createJwks(): Jwks {
   const isLoading = ({ issuer, scope }: LookUp): boolean => loading.isUnderWay(issuer.issuer, scope);
 
   async function findUnknown(look: LookUp, kid: string): Promise<FoundKey | Refusal> {
-    await ask(look);
+    await askForUnknown(look);
     const key = servableSet(look.keys, look.scope.now())?.keys.get(kid);
     return key === undefined ? withoutKey(look) : { key, layer: "origin" };
   }
@@ -164,7 +178,10 @@ export function createJwks(): Jwks {
     const keySet = servableSet(keys, scope.now());
     if (keySet === undefined) return withoutKey(look);
     const key = keySet.keys.get(kid);
-    return key === undefined ? findUnknown(look, kid) : { key, layer };
+    if (key !== undefined) return { key, layer };
+    if (layer !== "origin") return findUnknown(look, kid);
+    keys.unknownAskedAtMs = keys.askedAtMs; // this very request has asked
+    return withoutKey(look);
   }
 
   return {

@@ -126,7 +126,12 @@ describe("a fetched set", () => {
   });
 
   it("stays in place when an older stored set was being imported meanwhile", async () => {
-    const keys: IssuerKeys = { keySet: undefined, askedAtMs: undefined, lastOutcome: "ok" };
+    const keys: IssuerKeys = {
+      keySet: undefined,
+      askedAtMs: undefined,
+      unknownAskedAtMs: undefined,
+      lastOutcome: "ok",
+    };
     const old = { issuer: KEY, fetched_at_ms: START_MS, keys: [{ kid: "a", n: a.jwk.n ?? "", e: "AQAB" }] };
     const fetched = await importKeySet(
       { issuer: KEY, fetched_at_ms: START_MS + 1, keys: [{ kid: "b", n: b.jwk.n ?? "", e: "AQAB" }] },

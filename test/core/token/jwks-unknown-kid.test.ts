@@ -48,6 +48,30 @@ describe("an unknown kid", () => {
     expect(sinceWarm()).toEqual([0]);
   });
 
+  it("asks at once a moment after the set was fetched for a known one, so that a rotation holds up nobody", async () => {
+    const young = createJwksWorld([a.jwk]);
+    const cold = young.isolate();
+    expect(await cold.find("a")).toBe("origin");
+    young.keys = [b.jwk];
+    await young.scope.advance(1);
+    expect(await cold.find("b")).toBe("origin");
+    expect(await cold.find("x")).toBe("invalid_signature");
+    expect(young.asked).toEqual([0, 1]);
+  });
+
+  it("does not ask a moment after a fetch that failed for a known one", async () => {
+    const young = createJwksWorld([a.jwk]);
+    young.kv.entries.set(ISSUER.issuer, young.document([a.jwk], START_MS - 600_000)); // stale, so it is refreshed
+    young.onFetch = unreachable;
+    const cold = young.isolate();
+    expect(await cold.find("a")).toBe("kv");
+    await young.scope.settled();
+    young.onFetch = undefined;
+    await young.scope.advance(1);
+    expect(await cold.find("x")).toBe("jwks_unavailable");
+    expect(young.asked).toEqual([0]);
+  });
+
   it("asks again 10 seconds after the last question, not a millisecond sooner", async () => {
     await isolate.find("x");
     await world.scope.advance(9_999);
