@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
+import { Command } from "commander";
 import { parse as parseToml } from "smol-toml";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../src/core/config.ts";
@@ -294,47 +295,51 @@ function writtenIn(path: string, text: string): Written[] {
   });
 }
 
+/** The commands of `edge` as its modules register them; the program itself runs as soon as it is loaded. */
+async function loadProgram(): Promise<Command> {
+  const program = new Command("edge");
+  const imports = readRepositoryFile("src/cli/edge.ts").matchAll(
+    /^import \* as \w+ from "\.\/([\w-]+\.ts)";$/gm,
+  );
+  for (const [, file] of imports) {
+    const module = (await import(new URL(`../../src/cli/${file}`, import.meta.url).href)) as {
+      register(program: Command): void;
+    };
+    module.register(program);
+  }
+  return program;
+}
+
+/** The command that the words name, up to its arguments; undefined where one of them names none. */
+function findCommand(program: Command, words: readonly string[]): Command | undefined {
+  let command = program;
+  for (const word of words) {
+    if (command.commands.length === 0) return command;
+    const next = command.commands.find((each) => each.name() === word);
+    if (next === undefined) return undefined;
+    command = next;
+  }
+  return command;
+}
+
 describe("docs: commands", () => {
   const written = pages.flatMap(({ path, text }) => writtenIn(path, text));
-  const helps = new Map<string, string>();
-
-  const helpOf = async (words: readonly string[]): Promise<string> => {
-    const key = words.join(" ");
-    const known = helps.get(key) ?? (await edge([...words, "--help"])).stdout;
-    helps.set(key, known);
-    return known;
-  };
-
-  const subcommands = (help: string): string[] =>
-    [...(/^Commands:\n((?: {2}.*\n?)+)/m.exec(help)?.[1] ?? "").matchAll(/^ {2}([a-z][\w-]*)/gm)].map(
-      (match) => match[1] ?? "",
-    );
-
-  /** The longest part of the words that is a command; undefined where the first is none. */
-  async function resolve(words: readonly string[]): Promise<readonly string[] | undefined> {
-    let command: readonly string[] = [];
-    for (const word of words) {
-      const known = subcommands(await helpOf(command));
-      if (known.length === 0) return command;
-      if (!known.includes(word)) return undefined;
-      command = [...command, word];
-    }
-    return command;
-  }
-
   it("every `npx edge …` on a page is a command, with options that it has", async () => {
-    const unknown: string[] = [];
-    for (const { path, words, options } of written) {
-      const command = await resolve(words);
-      const help = command && (await helpOf(command));
-      if (help === undefined) unknown.push(`${path}: npx edge ${words.join(" ")}`);
-      for (const option of options)
-        if (help !== undefined && !new RegExp(`${option}\\b`).test(help))
-          unknown.push(`${path}: npx edge ${words.join(" ")} … ${option}`);
-    }
+    const program = await loadProgram();
+    const help = (await edge(["--help"])).stdout;
+    for (const command of program.commands) expect(help).toContain(`\n  ${command.name()} `);
+    const globalOptions = help.match(/--[a-z][a-z-]*/g) ?? [];
+
+    const unknown = written.flatMap(({ path, words, options }) => {
+      const command = findCommand(program, words[0] === "help" ? words.slice(1) : words);
+      const line = `${path}: npx edge ${words.join(" ")}`;
+      if (command === undefined) return [line];
+      const known = [...command.options.map(({ long }) => long), ...globalOptions];
+      return options.filter((option) => !known.includes(option)).map((option) => `${line} … ${option}`);
+    });
     expect(unknown).toEqual([]);
     expect(written.length).toBeGreaterThan(20);
-  }, 180_000); // a process for each command
+  });
 
   it("every `npm run …` on a page is a script", () => {
     const { scripts } = parseJson(readRepositoryFile("package.json"));
