@@ -22,7 +22,11 @@ export function answerResponse(answer: Answer, { requestId, corsOrigin }: Respon
 function setCors(headers: Headers, corsOrigin: string | undefined): void {
   const exposed = headers.get("access-control-expose-headers");
   const vary = headers.get("vary");
-  for (const name of [...headers.keys()]) if (name.startsWith("access-control-")) headers.delete(name);
+  const replaced: string[] = [];
+  headers.forEach((_value, name) => {
+    if (name.startsWith("access-control-")) replaced.push(name);
+  });
+  for (const name of replaced) headers.delete(name);
   if (corsOrigin === undefined) return;
   for (const [name, value] of corsHeaders(corsOrigin, exposed)) headers.set(name, value);
   if (vary !== null)

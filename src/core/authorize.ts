@@ -14,7 +14,7 @@ import { type Gateway, originOf, type RateLimit, type Sources } from "./gateway.
 import { allowedOrigin, isPreflight, preflightAnswer } from "./http/cors.ts";
 import { answerOwnEndpoint, isOwnPath, OWN_METHODS } from "./http/own-endpoints.ts";
 import { type CanonicalPath, canonicalPath } from "./http/path.ts";
-import { type Identity, requestHeadBytes, upstreamHeaders } from "./http/upstream-headers.ts";
+import { type Identity, requestHeadFits, upstreamHeaders } from "./http/upstream-headers.ts";
 import type { CompiledRoute } from "./policy/schema.ts";
 import type { Principal } from "./principal.ts";
 import { type Steps, settled } from "./steps.ts";
@@ -170,8 +170,8 @@ function prepareForward(
   });
   const { baseUrl, basePath, host } = originOf(route, config);
   const target = path.path + url.search;
-  const bytes = requestHeadBytes(request.method, basePath + target, host, headers);
-  const tooLarge = bytes > MAX_REQUEST_HEAD_BYTES ? refusal("headers_too_large") : undefined;
+  const fits = requestHeadFits(request.method, basePath + target, host, headers, MAX_REQUEST_HEAD_BYTES);
+  const tooLarge = fits ? undefined : refusal("headers_too_large");
   note(exchange, "forward", tooLarge);
   if (tooLarge !== undefined) return refuse(tooLarge);
   const upstream = { method: request.method, url: baseUrl + target, headers, baseUrl, basePath };

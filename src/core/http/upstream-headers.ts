@@ -56,15 +56,46 @@ const percentEncode = (character: string): string =>
 export const encodeItem = (text: string): string =>
   NOT_PLAIN.test(text) ? text.replace(EACH_NOT_PLAIN, percentEncode) : text;
 
-const namedByConnection = (headers: Headers): ReadonlySet<string> =>
-  new Set((headers.get("connection") ?? "").split(",").map((name) => name.trim().toLowerCase()));
+function namedByConnection(headers: Headers): ReadonlySet<string> | undefined {
+  const connection = headers.get("connection");
+  if (connection === null) return undefined;
+  return new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
+}
 
-/** May a header of the client's pass? `_` counts as `-`: many an origin folds the two into one name. */
-function passes(name: string, facts: ForwardingFacts): boolean {
+/** What becomes of a header, by its name alone. */
+type Fate = "passes" | "removed" | "tenant" | "authorization";
+
+/** `_` counts as `-`: many an origin folds the two into one name. */
+function fateOf(name: string): Fate {
   const folded = name.replaceAll("_", "-");
-  if (folded === "x-tenant-id") return facts.keepTenantHeader;
-  if (folded === "authorization") return facts.forwardAuthorization;
-  return !REMOVED.has(folded) && !REMOVED_PREFIX.test(folded);
+  if (folded === "x-tenant-id") return "tenant";
+  if (folded === "authorization") return "authorization";
+  return REMOVED.has(folded) || REMOVED_PREFIX.test(folded) ? "removed" : "passes";
+}
+
+// Clients send the same few names again and again; a flood of invented ones is only not remembered.
+const MAX_FATES = 500;
+const MAX_REMEMBERED_CHARS = 64;
+const fates = new Map<string, Fate>();
+
+function rememberFate(name: string): Fate {
+  const fate = fateOf(name);
+  if (fates.size < MAX_FATES && name.length <= MAX_REMEMBERED_CHARS) fates.set(name, fate);
+  return fate;
+}
+
+/** May a header of the client's pass? */
+function passes(name: string, facts: ForwardingFacts): boolean {
+  switch (fates.get(name) ?? rememberFate(name)) {
+    case "passes":
+      return true;
+    case "tenant":
+      return facts.keepTenantHeader;
+    case "authorization":
+      return facts.forwardAuthorization;
+    default:
+      return false;
+  }
 }
 
 function identityHeaders({ principal, tenant, role }: Identity): (readonly [string, string])[] {
@@ -101,7 +132,7 @@ export function upstreamHeaders(
   const headers: (readonly [string, string])[] = [];
   // in workerd a third cheaper than an iterator, which makes an object for each step
   clientHeaders.forEach((value, name) => {
-    if (passes(name, facts) && !connection.has(name)) headers.push([name, value]);
+    if (passes(name, facts) && connection?.has(name) !== true) headers.push([name, value]);
   });
   headers.push(["x-request-id", facts.requestId]);
   if (facts.clientIp !== undefined) headers.push(["x-forwarded-for", facts.clientIp]);
@@ -112,6 +143,8 @@ export function upstreamHeaders(
 }
 
 const LINE_OVERHEAD = ": \r\n".length;
+const MAX_UTF8_BYTES = 3; // of one UTF-16 code unit
+const HEAD_OVERHEAD = "  HTTP/1.1\r\n".length + "host".length + LINE_OVERHEAD;
 
 /** Bytes of a request line and its header lines, `Host` among them, as HTTP/1.1 would spell them. */
 export function requestHeadBytes(
@@ -123,6 +156,20 @@ export function requestHeadBytes(
   let bytes = `${method} ${target} HTTP/1.1\r\n`.length + "host".length + host.length + LINE_OVERHEAD;
   for (const [name, value] of headers) bytes += name.length + utf8Length(value) + LINE_OVERHEAD;
   return bytes;
+}
+
+/** Do request line and header lines take at most `limitBytes`? Counts exactly only where it is close. */
+export function requestHeadFits(
+  method: string,
+  target: string,
+  host: string,
+  headers: readonly (readonly [string, string])[],
+  limitBytes: number,
+): boolean {
+  let characters = method.length + target.length + host.length + HEAD_OVERHEAD;
+  for (const [name, value] of headers) characters += name.length + value.length + LINE_OVERHEAD;
+  if (characters * MAX_UTF8_BYTES <= limitBytes) return true;
+  return requestHeadBytes(method, target, host, headers) <= limitBytes;
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is that of ASCII

@@ -23,4 +23,4 @@ function isCanonical(text: string): boolean {
  * bits are set, so that bytes have exactly one spelling (RFC 7515 section 2; RFC 4648 section 3.5).
  */
 export const decodeBase64url = (text: string): Uint8Array<ArrayBuffer> | undefined =>
-  isCanonical(text) ? new Uint8Array(decode(text)) : undefined; // jose's type leaves the kind of buffer open
+  isCanonical(text) ? (decode(text) as Uint8Array<ArrayBuffer>) : undefined; // jose's type leaves it open
