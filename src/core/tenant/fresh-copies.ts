@@ -17,6 +17,8 @@ interface Copy<T> {
   readonly value: T;
   /** When the read began: the copy is at least this new. */
   readonly readAtMs: number;
+  /** After a read that failed slowly (a hanging store), requests are not made to wait for the next one too. */
+  pausedUntilMs: number;
 }
 
 /** Copies of documents that live elsewhere, kept in the isolate. */
@@ -37,30 +39,23 @@ export interface FreshCopies<T> {
 export function createFreshCopies<T>(maxCopies: number): FreshCopies<T> {
   const copies = new Map<string, Copy<T>>();
   const reading = createSingleFlight<T>(SHARED_LIMIT_MS);
-  // After a read that failed slowly (a hanging store), requests are not made to wait for the next one too.
-  const failedUntilMs = new Map<string, number>();
 
   function keep(key: string, copy: Copy<T>): void {
     copies.delete(key); // to the end: a Map keeps the order of insertion
     copies.set(key, copy);
-    if (copies.size <= maxCopies) return;
-    for (const oldest of copies.keys()) {
-      copies.delete(oldest);
-      failedUntilMs.delete(oldest); // it is bounded with the copies
-      return;
-    }
+    if (copies.size > maxCopies) for (const oldest of copies.keys()) return void copies.delete(oldest);
   }
 
   async function readAnew(key: string, scope: Scope, read: () => Promise<T>): Promise<T> {
     const readAtMs = scope.now();
     try {
       const value = await read();
-      failedUntilMs.delete(key);
-      keep(key, { value, readAtMs });
+      keep(key, { value, readAtMs, pausedUntilMs: 0 });
       return value;
     } catch (error) {
       const failedAtMs = scope.now();
-      if (copies.has(key)) failedUntilMs.set(key, failedAtMs + (failedAtMs - readAtMs));
+      const copy = copies.get(key);
+      if (copy !== undefined) copy.pausedUntilMs = failedAtMs + (failedAtMs - readAtMs);
       throw error;
     }
   }
@@ -88,9 +83,10 @@ export function createFreshCopies<T>(maxCopies: number): FreshCopies<T> {
     get(key, scope, read) {
       const nowMs = scope.now();
       const copy = copies.get(key);
-      if (copy === undefined || !isUsable(copy, COPY_MAX_AGE_MS, nowMs)) {
-        const waitingIsVain = nowMs < (failedUntilMs.get(key) ?? 0) && lastGood(key, scope) !== UNAVAILABLE;
-        return waitingIsVain ? lastGood(key, scope) : getAnew(key, scope, read);
+      if (copy === undefined) return getAnew(key, scope, read);
+      if (!isUsable(copy, COPY_MAX_AGE_MS, nowMs)) {
+        const waitingIsVain = nowMs < copy.pausedUntilMs && lastGood(key, scope) !== UNAVAILABLE;
+        return waitingIsVain ? copy.value : getAnew(key, scope, read);
       }
       if (!isUsable(copy, COPY_REFRESH_MS, nowMs) && !reading.isUnderWay(key, scope))
         scope.defer(refresh(key, scope, read).catch(() => undefined));
