@@ -72,7 +72,7 @@ beforeAll(async () => {
     vars: {
       ORIGIN_URL: `${origin.url}/prod`,
       ORIGINS: { raw: raw.url, refusing: refusing.url },
-      ORIGIN_TIMEOUT_MS: 1_500,
+      ORIGIN_TIMEOUT_MS: 3_000,
       CORS_ORIGINS: ["https://app.example"],
       USER_POOLS: [
         {
@@ -186,8 +186,8 @@ describe("the origin hangs", () => {
     await answering(
       (_request, response) => {
         response.write("a");
-        setTimeout(() => response.write("b"), 900);
-        setTimeout(() => response.end("c"), 1_900);
+        setTimeout(() => response.write("b"), 1_500);
+        setTimeout(() => response.end("c"), 3_500);
       },
       async () => {
         const response = await call("/v1/slow");

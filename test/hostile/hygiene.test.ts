@@ -41,7 +41,7 @@ beforeAll(async () => {
       ORIGIN_URL: `${origin.url}/prod`,
       ORIGINS: { dead: "http://127.0.0.1:9" },
       ORIGIN_SECRET: plantSecret("origin"),
-      ORIGIN_TIMEOUT_MS: 500,
+      ORIGIN_TIMEOUT_MS: 3_000,
       CORS_ORIGINS: ["https://app.example"],
       USER_POOLS: [
         {
