@@ -34,6 +34,8 @@ interface Call {
 }
 
 let browser: Browser;
+/** One page of each site, opened once: what it may read is asked for again with every call. */
+const pages = new Map<TestServer, Page>();
 let app: TestServer;
 let stranger: TestServer;
 let origin: TestServer;
@@ -68,6 +70,7 @@ beforeAll(async () => {
         { path: "/v1/*" },
       ],
     },
+    rateLimits: { PUBLIC_RATE_LIMIT: 2 },
     vars: {
       ORIGIN_URL: origin.url,
       CORS_ORIGINS: [app.url],
@@ -93,31 +96,28 @@ afterAll(async () => {
 
 /** Calls the gateway from a page of `from`, as an app would; null where the browser lets nothing through. */
 async function fetchFrom(from: TestServer, path: string, init: Call = {}): Promise<Read | null> {
-  const page: Page = await browser.newPage();
-  try {
-    await page.goto(from.url);
-    return await page.evaluate(
-      async ({ url, init }) => {
-        try {
-          const response = await fetch(url, init);
-          const body = await response.json();
-          return {
-            status: response.status,
-            error: body.error,
-            challenge: response.headers.get("www-authenticate"),
-            requestId: response.headers.get("x-request-id"),
-            retryAfter: response.headers.get("retry-after"),
-            stage: response.headers.get("x-stage"),
-          };
-        } catch {
-          return null;
-        }
-      },
-      { url: gateway.url + path, init },
-    );
-  } finally {
-    await page.close();
-  }
+  const page = pages.get(from) ?? (await browser.newPage());
+  if (!pages.has(from)) await page.goto(from.url);
+  pages.set(from, page);
+  return page.evaluate(
+    async ({ url, init }) => {
+      try {
+        const response = await fetch(url, init);
+        const body = await response.json();
+        return {
+          status: response.status,
+          error: body.error,
+          challenge: response.headers.get("www-authenticate"),
+          requestId: response.headers.get("x-request-id"),
+          retryAfter: response.headers.get("retry-after"),
+          stage: response.headers.get("x-stage"),
+        };
+      } catch {
+        return null;
+      }
+    },
+    { url: gateway.url + path, init },
+  );
 }
 
 const bearer = (token: string): Call => ({ headers: { authorization: `Bearer ${token}` } });
@@ -172,6 +172,14 @@ describe("a page in Chromium", () => {
       body: "{}",
     });
     expect(read).toMatchObject({ status: 200 });
+  });
+
+  it("reads when it may try again, after too many of them", async () => {
+    const call = { method: "POST", body: "{}" };
+    let read = await fetchFrom(stranger, "/v1/webchat/messages", call);
+    for (let index = 0; index < 3 && read?.status === 200; index += 1)
+      read = await fetchFrom(stranger, "/v1/webchat/messages", call);
+    expect(read).toMatchObject({ status: 429, error: "rate_limited", retryAfter: "60" });
   });
 
   it("gets nothing from another site's page, with a token or without", async () => {

@@ -124,6 +124,11 @@ describe("a preflight", () => {
       expect((await preflight("/v1/x", origin)).headers.get("access-control-allow-origin")).toBe(origin);
   });
 
+  it("for one of the gateway's own endpoints allows what it takes", async () => {
+    const response = await preflight("/.well-known/edge-authorizer/health", APP);
+    expect(listOf(response, "access-control-allow-methods")).toEqual(["GET", "HEAD"]);
+  });
+
   it("for a path that is refused is 400 invalid_path, readable", async () => {
     const response = await preflight("/v1/a;b", APP);
     expect([response.status, (await response.json()).error]).toEqual([400, "invalid_path"]);

@@ -298,7 +298,7 @@ describe("the cron", () => {
 });
 
 describe("isolates over the same KV", () => {
-  it("a second one with warm KV asks Cognito nothing", async () => {
+  it("a second one with warm KV asks Cognito nothing, and a third knows its health from there", async () => {
     const kvPersist = await mkdtemp(join(tmpdir(), "edge-kv-"));
     try {
       const first = await startStack(startGateway, { kvPersist });
@@ -308,16 +308,22 @@ describe("isolates over the same KV", () => {
       await eventually(async () => expect(await kv.get(first.issuer)).not.toBeNull());
       const askedBefore = first.cognito.received.length;
       await first.gateway.close();
-      const second = await startGateway({
-        policy: { routes: [{ path: "/*" }] },
-        vars: { ORIGIN_URL: first.origin.url, USER_POOLS: [poolOf(first.cognito.url)] },
-        kvPersist,
-      });
+      const startAnother = () =>
+        startGateway({
+          policy: { routes: [{ path: "/*" }] },
+          vars: { ORIGIN_URL: first.origin.url, USER_POOLS: [poolOf(first.cognito.url)] },
+          kvPersist,
+        });
+      const second = await startAnother();
       const response = await second.fetch("/x", { headers: { authorization: `Bearer ${token}` } });
       expect(response.status).toBe(200);
-      expect(first.cognito.received.length).toBe(askedBefore);
       await eventually(() => expect(second.decisions()[0]).toMatchObject({ jwks: "kv" }));
-      await Promise.all([second.close(), first.origin.close(), first.cognito.close()]);
+      await second.close();
+      const third = await startAnother();
+      const health = await third.fetch("/.well-known/edge-authorizer/health");
+      expect([health.status, (await health.json()).pools[0].keys]).toEqual([200, 1]);
+      expect(first.cognito.received.length).toBe(askedBefore);
+      await Promise.all([third.close(), first.origin.close(), first.cognito.close()]);
     } finally {
       await rm(kvPersist, { recursive: true, force: true });
     }

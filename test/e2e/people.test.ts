@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { signRaw } from "../support/forge.ts";
 import { startGateway } from "../support/gateway.ts";
 import { sendRequest } from "../support/raw-tcp.ts";
+import { idClaims } from "../support/tokens.ts";
 import { type Call, type Claims, nowSeconds, poolOf, type Stack, startStack } from "./stack.ts";
 
 const RESOURCE = "https://api.example.com/orders";
@@ -163,6 +165,34 @@ describe("the token", () => {
         authorization,
         "malformed_token",
       ]);
+  });
+
+  it.each([
+    ["alg none", { alg: "none" }],
+    ["alg HS256", { alg: "HS256" }],
+    ["alg RS512", { alg: "RS512" }],
+    ["alg in another case", { alg: "rs256" }],
+    ["no kid", { kid: undefined }],
+    ["a kid that is no text", { kid: 1 }],
+    ["a kid that nobody publishes", { kid: "k2" }],
+    ["crit", { crit: ["exp"] }],
+    ["an empty crit", { crit: [] }],
+  ])("whose header has %s is invalid_signature", async (_what, header) => {
+    const claims = idClaims(stack.issuer, nowSeconds());
+    const token = await signRaw(stack.key, { alg: "RS256", kid: "k1", ...header }, claims);
+    expect(await stack.outcome("/v1/x", { token })).toBe("invalid_signature");
+  });
+
+  it("may name keys of its own: they are never followed", async () => {
+    const header = {
+      alg: "RS256",
+      kid: "k1",
+      jku: "http://127.0.0.1:9/",
+      x5u: "http://127.0.0.1:9/",
+      typ: "JWT",
+    };
+    const token = await signRaw(stack.key, header, idClaims(stack.issuer, nowSeconds()));
+    expect(await stack.outcome("/v1/x", { token })).toBe("200");
   });
 
   it("is malformed in two Authorization lines", async () => {
