@@ -248,6 +248,10 @@ describe("USER_POOLS", () => {
     [{ resources: ["https://a.example", 1] }, ["resources.1: must be a URL"]],
     [{ clientIds: [] }, ["clientIds: is not known here"]],
     [{ id: "local_pool" }, ["id: names no AWS region, so issuers must be given"]],
+    [
+      { id: "local_pool", client_ids: 1 },
+      ["client_ids: must be an array of app client ids", "id: names no AWS region, so issuers must be given"],
+    ],
     [{ id: "us-east-2x_pool" }, ["id: names no AWS region, so issuers must be given"]],
     [{ id: "x-us-east-2_pool" }, ["id: names no AWS region, so issuers must be given"]],
     [{ id: "us-2_pool" }, ["id: names no AWS region, so issuers must be given"]],

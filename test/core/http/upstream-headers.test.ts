@@ -4,6 +4,7 @@ import {
   type ForwardingFacts,
   type Identity,
   requestHeadBytes,
+  requestHeadFits,
   upstreamHeaders,
 } from "../../../src/core/http/upstream-headers.ts";
 import type { Principal } from "../../../src/core/principal.ts";
@@ -73,10 +74,20 @@ describe("headers of the client", () => {
         proxy: "not the prefix",
         forwarded2: "2",
         "x-real-ip": "1",
+        "a-x-auth-sub": "not at the start",
       }).map(([name]) => name),
     ).toEqual(
       [
-        ...["accept", "content-type", "cookie", "forwarded2", "proxy", "x-authority", "x-custom"],
+        ...[
+          "a-x-auth-sub",
+          "accept",
+          "content-type",
+          "cookie",
+          "forwarded2",
+          "proxy",
+          "x-authority",
+          "x-custom",
+        ],
         ...["x-forwarded", "x-real-ip", "x_auth", "x_custom_2"],
       ].toSorted(),
     );
@@ -242,5 +253,15 @@ describe("the size of a request's head", () => {
     expect(sizeOf("\u007f")).toBe(sizeOf("a"));
     expect(sizeOf("\u0080")).toBe(sizeOf("ab"));
     expect(sizeOf("\u0000")).toBe(sizeOf("a"));
+  });
+
+  it("fits up to the limit, and not a byte beyond, however many there are", () => {
+    for (const value of ["", "a".repeat(5000), "é".repeat(5000), "€".repeat(5000)]) {
+      const [target, host, headers] = ["/a?b", "o.example", [["x-a", value]] as [string, string][]] as const;
+      const bytes = requestHeadBytes("POST", target, host, headers);
+      expect(requestHeadFits("POST", target, host, headers, bytes)).toBe(true);
+      expect(requestHeadFits("POST", target, host, headers, bytes - 1)).toBe(false);
+      expect(requestHeadFits("POST", target, host, headers, bytes * 4)).toBe(true);
+    }
   });
 });

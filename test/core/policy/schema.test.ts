@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readPolicy } from "../../../src/core/policy/schema.ts";
+import { parsePolicy, readPolicy } from "../../../src/core/policy/schema.ts";
 import { parsedPolicy, policyFaults, routeOf, routesOf } from "./tables.ts";
 
 const withRoute = (fields: Record<string, unknown>, top: Record<string, unknown> = {}) =>
@@ -254,6 +254,11 @@ describe("faults of a policy", () => {
       "routes.4: can never be reached, since earlier routes take all that it takes",
       "routes.5: can never be reached, since earlier routes take all that it takes",
     ]);
+  });
+
+  it("are all that a faulty policy gives; reach is another matter", () => {
+    expect(parsePolicy({ routes: [] })).toEqual({ ok: false, faults: ["routes: must not be empty"] });
+    expect(parsePolicy({ routes: [{ path: "/*" }, { path: "/a" }] })).toMatchObject({ ok: true });
   });
 
   it("do not hide what could be read", () => {
