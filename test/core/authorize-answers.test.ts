@@ -88,12 +88,10 @@ describe("a preflight", () => {
     expect(await preflightHeaders("/nowhere", APP, "PATCH")).toMatchObject({
       "access-control-allow-methods": "PATCH",
     });
-    expect(await preflightHeaders("/nowhere", APP, "no method")).toMatchObject({
-      "access-control-allow-methods": "",
-    });
-    expect(await preflightHeaders("/nowhere", APP, "A1")).toMatchObject({
-      "access-control-allow-methods": "",
-    });
+    for (const noMethod of ["no method", "A1", "1A", "patch", ""])
+      expect(await preflightHeaders("/nowhere", APP, noMethod)).toMatchObject({
+        "access-control-allow-methods": "",
+      });
     expect(await preflightHeaders("/nowhere", "https://any.example", "PATCH")).not.toHaveProperty(
       "access-control-allow-methods",
     );

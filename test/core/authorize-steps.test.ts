@@ -1,10 +1,13 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { createSigningKey, type SigningKey } from "../support/tokens.ts";
+import { createDecider } from "../support/decide.ts";
+import { accessClaims, createSigningKey, type SigningKey, sign } from "../support/tokens.ts";
 import {
   type Attempt,
   deciderOf,
   explain,
+  ISSUER,
   machineAttempt,
+  NOW,
   personAttempt,
   personFaults,
   revoking,
@@ -217,10 +220,24 @@ describe("the rate limits", () => {
     }
   });
 
-  it("limit nobody where they are not bound, or where the caller has no tenant", async () => {
+  it("limit nobody where they are not bound", async () => {
     expect((await explain(personAttempt(key), key)).outcome).toBe("forward");
-    const decider = deciderOf(personAttempt(key), key);
-    expect((await decider.explain({ url: "https://api.example/open/x/y" })).outcome).toBe("forward");
+    expect((await explain({ ...personAttempt(key), area: "open" }, key)).outcome).toBe("forward");
+  });
+
+  it("of tenants are not asked for a caller who has none, where the route needs none", async () => {
+    const { keys, limit } = counting();
+    const decider = createDecider({
+      pools: [{ issuer: ISSUER, keys: () => [key.jwk] }],
+      sources: { tenantRateLimit: limit },
+      now: () => NOW * 1000,
+    });
+    const outcomeOf = async (tenant: string | undefined): Promise<string> =>
+      decider.outcome(await sign(key, accessClaims(ISSUER, NOW, { "custom:tenant_id": tenant })));
+    expect(await outcomeOf(undefined)).toBe("forward");
+    expect(keys).toEqual([]);
+    expect(await outcomeOf("acme")).toBe("forward");
+    expect(keys).toEqual(["acme"]);
   });
 });
 
