@@ -27,8 +27,10 @@ const titleOf = ({ ClientName, ClientId }: ClientDescription): string =>
   ClientName === undefined ? `client ${ClientId}` : `client ${ClientName} (${ClientId})`;
 
 /** An update that keeps all other settings: Cognito resets what an update does not name. */
-const updateClient = ({ file }: ClientDescription, edit: string): string =>
-  `jq '.UserPoolClient | del(.ClientSecret, .CreationDate, .LastModifiedDate) | ${edit}' ${shellWord(file)} > client.json && aws cognito-idp update-user-pool-client --cli-input-json file://client.json`;
+function updateClient({ file }: ClientDescription, edit: string): string {
+  const mended = shellWord(`${file.replace(/\.json$/, "")}.mended.json`); // a shell empties a file that it reads from
+  return `jq '.UserPoolClient | del(.ClientSecret, .CreationDate, .LastModifiedDate) | ${edit}' ${shellWord(file)} > ${mended} && aws cognito-idp update-user-pool-client --cli-input-json file://${mended}`;
+}
 
 const error = (where: string, what: string, mend: string): Diagnosis => ({
   level: "error",

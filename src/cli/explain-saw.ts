@@ -60,8 +60,11 @@ function sawAudience({ exchange }: Trace): string {
   return `${member} ${shown(principal.clientId)}; client_ids of ${pool.id}: ${listed(pool.clientIds)}${resources}`;
 }
 
-function sawRevocation({ exchange, revocations }: Trace): string {
-  if (revocations === undefined) return "REVOCATIONS is not bound, or cannot be read";
+function sawRevocation({ exchange, revocations, taken, failures }: Trace): string {
+  if (revocations === undefined) {
+    const isRefused = taken.some(({ step, refusal }) => step === "revocation" && refusal !== undefined);
+    return isRefused ? failures.map(printable).join("; ") : "REVOCATIONS is not bound: nothing is revoked";
+  }
   const principal = exchange.verification?.token.principal;
   const kid = exchange.verification?.token.kid;
   const tenant = principal?.tenantClaim ?? exchange.request.headers.get("x-tenant-id") ?? "";

@@ -56,7 +56,10 @@ function parseClient(clientId: string, value: unknown, faults: string[]): Client
     faults.push(`${JSON.stringify(clientId)}: is not an app client id of 1 to 128 visible ASCII characters`);
   const parsed = v.safeParse(document, Array.isArray(value) ? { tenants: value } : value);
   if (!parsed.success) {
-    faults.push(...faultsOf(parsed.issues).map((fault) => `${name}.${fault}`));
+    for (const issue of parsed.issues) {
+      const [fault = ""] = faultsOf([issue]);
+      faults.push(issue.path === undefined ? `${name}: ${fault}` : `${name}.${fault}`);
+    }
     return undefined;
   }
   const normal = normalDocument(parsed.output);

@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Told of everything that the process prints to stderr, as it comes. */
   readonly onStderr?: (text: string) => void;
+  /** Answers the first question that the process asks; what it returns is the input, beside `input`. */
+  readonly onQuestion?: () => Promise<string>;
 }
 
 /** Runs a script of the repository with this Node, as `npx` and `npm run` do. */
@@ -30,15 +32,19 @@ export function runScript(script: string, args: readonly string[], options: RunO
     stdio: ["pipe", "pipe", "pipe"],
   });
   const printed = { stdout: "", stderr: "" };
+  let isAsked = false;
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     printed.stdout += text;
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     printed.stderr += text;
     options.onStderr?.(printed.stderr);
+    if (isAsked || options.onQuestion === undefined || !printed.stderr.includes("[y/N]")) return;
+    isAsked = true;
+    options.onQuestion().then((answer) => child.stdin.end(answer));
   });
   child.stdin.on("error", () => undefined); // a process that reads nothing may be gone
-  child.stdin.end(options.input ?? "");
+  if (options.onQuestion === undefined) child.stdin.end(options.input ?? "");
   return new Promise((resolve) => child.once("close", (exitCode) => resolve({ exitCode, ...printed })));
 }
 
@@ -120,3 +126,6 @@ simple = { limit = 6000, period = 60 }
 
 /** The members of a JSON answer. */
 export const parseJson = (text: string): Record<string, unknown> => JSON.parse(text);
+
+/** For tests that run wrangler several times: a second each on an idle machine, many on a busy one. */
+export const WRANGLER_TIMEOUT_MS = 300_000;
