@@ -185,6 +185,18 @@ describe("a token that the isolate knows", () => {
     await expect.poll(() => call(first), { timeout: 20_000, interval: 100 }).toBe("invalid_signature");
     expect(await call(second)).toBe("200");
   });
+
+  it("is refused once another key stands under its kid, and the new key's tokens pass", async () => {
+    const replacement = await createSigningKey("k2");
+    const older = await person({}, keys[1]);
+    await makeKnown(older);
+    keys = [...keys.slice(0, 1), replacement];
+    published = [replacement.jwk];
+    const newer = await person({}, replacement);
+    await advance(11 * 60_000);
+    await expect.poll(() => call(newer), { timeout: 20_000, interval: 100 }).toBe("200");
+    for (let again = 0; again < 2; again += 1) expect(await call(older)).toBe("invalid_signature");
+  });
 });
 
 describe("names that every object has", () => {
