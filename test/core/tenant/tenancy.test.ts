@@ -22,6 +22,8 @@ interface Case {
   readonly header?: string | null;
   /** The path parameter's value. */
   readonly named?: string;
+  /** The whole path, where it is not the usual one. */
+  readonly segments?: readonly string[];
   /** Text of the machine's list; undefined: reading it fails. */
   readonly list?: string | null | undefined;
 }
@@ -44,7 +46,7 @@ async function resolve(given: Case): Promise<{ outcome: Tenancy | string; reads:
       return given.list;
     },
   };
-  const segments = ["v1", given.named ?? "acme", "x"];
+  const segments = given.segments ?? ["v1", given.named ?? "acme", "x"];
   const scope = createFakeScope(0);
   const principal = given.principal as Principal;
   const header = given.header ?? null;
@@ -171,6 +173,11 @@ describe("tenantParam", () => {
     expect(await outcomeOf({ principal: PERSON, route: open })).toBe("tenant_mismatch");
     expect(await outcomeOf({ principal: MACHINE, route: open, list: '["*"]' })).toBe("tenant_mismatch");
     expect(await outcomeOf({ principal: PERSON, route: open, named: "undefined" })).toBe("tenant_mismatch");
+  });
+
+  it("that the path does not have is no caller's tenant, not even where there is none", async () => {
+    const given = { principal: PERSON, route: { ...route, tenant: false }, segments: ["v1"] };
+    expect(await outcomeOf(given)).toBe("tenant_mismatch");
   });
 
   it("is looked at after the caller's own tenant: that refusal comes first", async () => {

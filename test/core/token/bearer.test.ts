@@ -99,3 +99,25 @@ describe("decodeToken", () => {
       expect(decodeToken(token)).toEqual({ code: "malformed_token" });
     });
 });
+
+describe("a header that has been decoded before", () => {
+  const headerOf = (kid: string): unknown => {
+    const decoded = decodeToken(`${segment({ alg: "RS256", kid })}.${CLAIMS}.AQID`);
+    return isRefusal(decoded) ? decoded.code : decoded.unverifiedHeader;
+  };
+
+  it("is the same frozen object, and 16 others push it out", () => {
+    const first = headerOf("first");
+    expect(first).toEqual({ alg: "RS256", kid: "first" });
+    expect(Object.isFrozen(first)).toBe(true);
+    let kept = 0;
+    for (let index = 0; index < 16; index += 1) {
+      const header = headerOf(`new-${index}`);
+      headerOf(`other-${index}`);
+      if (headerOf(`new-${index}`) === header) kept += 1;
+    }
+    expect(kept).toBeGreaterThanOrEqual(13); // all but those that were the last before the room was full
+    expect(headerOf("first")).not.toBe(first);
+    expect(headerOf("first")).toEqual(first);
+  });
+});
