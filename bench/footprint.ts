@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+import { createInspector } from "./inspector.ts";
+import type { Row } from "./result.ts";
+import type { Scale } from "./scale.ts";
+import { spreadOf } from "./statistics.ts";
+import type { Signer } from "./tokens.ts";
+import { bundle, startWorker } from "./workerd.ts";
+
+const EMPTY = "export default { fetch() { return new Response(null); } };";
+const SETTLE_MS = 300; // for V8's threads to end what the start has given them
+const TOKENS_A_REQUEST = 500;
+
+const worker = (): Promise<string> => bundle('export { default } from "./src/worker.ts";', true);
+
+/** CPU milliseconds of a process that has started `isolates` copies of a script, and answered nothing. */
+async function startCpuMs(script: string, isolates: number): Promise<number> {
+  const started = await startWorker({ script, copies: isolates });
+  await sleep(SETTLE_MS);
+  const ms = started.cpuNs() / 1_000_000;
+  await started.close();
+  return ms;
+}
+
+/** Start-up: many isolates of the shipped Worker at once, less as many of an empty one, for each of them. */
+async function measureStartUp(scale: Scale): Promise<Row> {
+  const script = await worker();
+  const perIsolate: number[] = [];
+  for (let start = 0; start < scale.starts; start += 1) {
+    const empty = await startCpuMs(EMPTY, scale.isolates);
+    perIsolate.push(((await startCpuMs(script, scale.isolates)) - empty) / scale.isolates);
+  }
+  const value = spreadOf(perIsolate);
+  return {
+    group: "footprint",
+    contender: "edge",
+    workload: "start-up CPU over an empty Worker",
+    unit: "ms",
+    value,
+  };
+}
+
+async function measureBundle(): Promise<Row> {
+  const value = spreadOf([gzipSync(await worker()).length]);
+  return { group: "footprint", contender: "edge", workload: "bundle, minified, gzip", unit: "bytes", value };
+}
+
+/** What the cache holds on to, as the isolate's own heap tells, garbage collected before and after. */
+async function measureMemory(signer: Signer, tokens: readonly string[]): Promise<Row> {
+  const script = await bundle('export { default } from "./bench/memory-worker.ts";');
+  const started = await startWorker({ script, vars: { JWKS: signer.jwks }, inspector: true });
+  try {
+    const send = async (batch: readonly string[]): Promise<void> => {
+      const response = await fetch(started.url, { method: "POST", body: batch.join("\n") });
+      if (!response.ok) throw new Error(`the tokens were not taken: ${await response.text()}`);
+    };
+    await send(tokens.slice(0, 1)); // keys imported, code compiled
+    const inspector = await createInspector(`ws://${started.inspector}/worker-0`);
+    const before = await inspector.heapBytes();
+    for (let from = 0; from < tokens.length; from += TOKENS_A_REQUEST)
+      await send(tokens.slice(from, from + TOKENS_A_REQUEST));
+    const megabytes = ((await inspector.heapBytes()) - before) / 1_000_000;
+    inspector.close();
+    return {
+      group: "footprint",
+      contender: "edge",
+      workload: `memory of ${tokens.length.toLocaleString("en-US")} known tokens`,
+      unit: "MB",
+      value: spreadOf([megabytes]),
+    };
+  } finally {
+    await started.close();
+  }
+}
+
+/** Bundle size, start-up, and memory. */
+export async function measureFootprint(
+  signer: Signer,
+  tokens: readonly string[],
+  scale: Scale,
+): Promise<Row[]> {
+  return [await measureBundle(), await measureStartUp(scale), await measureMemory(signer, tokens)];
+}

@@ -1,0 +1,153 @@
+import { fork } from "node:child_process";
+import { requestHead } from "./headers.ts";
+import { type NextRequest, sendRequests } from "./load.ts";
+import { policyOf, TARGET } from "./policy.ts";
+import { CLIENT_ID, ISSUER, POOL_ID } from "./pool.ts";
+import type { Row } from "./result.ts";
+import type { Scale } from "./scale.ts";
+import { ratiosOf, spreadOf } from "./statistics.ts";
+import type { Signer } from "./tokens.ts";
+import { type BenchWorker, bundle, startWorker } from "./workerd.ts";
+
+/** Connections with one request under way each. */
+export const CONCURRENCIES = [16, 64] as const;
+const KNOWN_TOKENS = 200;
+const NEW_EVERY = 20; // 95 % known
+
+interface Origin {
+  readonly url: string;
+  close(): void;
+}
+
+async function startOrigin(jwks: unknown): Promise<Origin> {
+  const child = fork(new URL("./origin.ts", import.meta.url), {
+    env: { ...process.env, BENCH_JWKS: JSON.stringify(jwks) },
+  });
+  const port = await new Promise((resolve, reject) => {
+    child.once("message", resolve);
+    child.once("exit", () => reject(new Error("the origin has ended")));
+  });
+  return { url: `http://127.0.0.1:${port}`, close: () => child.disconnect() };
+}
+
+interface Contender {
+  readonly name: string;
+  readonly workload: string;
+  readonly worker: BenchWorker;
+  readonly next: NextRequest;
+}
+
+const gatewayEntry = (routes: number): string =>
+  `import { createWorker } from "./src/index.ts"; export default createWorker(${JSON.stringify(policyOf(routes))});`;
+const joseEntry = (routes: number): string =>
+  `import { createJoseItty } from "./bench/contenders/jose-itty.ts";
+   export default createJoseItty(${JSON.stringify(policyOf(routes))});`;
+
+async function startWorkers(origin: Origin, jwks: unknown) {
+  const issuers = [{ issuer: ISSUER, jwks_url: `${origin.url}/jwks.json` }];
+  const vars = {
+    ORIGIN_URL: origin.url,
+    CORS_ORIGINS: ["https://app.example.com"],
+    USER_POOLS: [{ id: POOL_ID, client_ids: [CLIENT_ID], issuers }],
+  };
+  const namespaces = ["JWKS", "M2M_TENANTS"];
+  const gateway = async (routes: number) =>
+    startWorker({ script: await bundle(gatewayEntry(routes)), vars, namespaces });
+  const joseVars = { ORIGIN_URL: origin.url, ISSUER, CLIENT_ID, JWKS: jwks };
+  const pass = 'export { default } from "./bench/contenders/pass-through.ts";';
+  return {
+    pass: await startWorker({ script: await bundle(pass), vars: { ORIGIN_URL: origin.url } }),
+    one: await gateway(1),
+    fifty: await gateway(50),
+    jose: await startWorker({ script: await bundle(joseEntry(50)), vars: joseVars }),
+  };
+}
+
+/** Tokens in a ring. One that is longer than the cache's place for new tokens brings first-seen ones for ever. */
+function ring(tokens: readonly string[]): () => string {
+  let index = 0;
+  return () => {
+    index = (index + 1) % tokens.length;
+    return tokens[index] ?? "";
+  };
+}
+
+function contendersOf(
+  workers: Awaited<ReturnType<typeof startWorkers>>,
+  tokens: readonly string[],
+): Contender[] {
+  const known = ring(tokens.slice(0, KNOWN_TOKENS));
+  const fresh = ring(tokens.slice(KNOWN_TOKENS));
+  let sent = 0;
+  const mixed = (): string => {
+    sent += 1;
+    return sent % NEW_EVERY === 0 ? fresh() : known();
+  };
+  const of =
+    (token: () => string): NextRequest =>
+    () =>
+      requestHead(TARGET, token(), "browser");
+  const { pass, one, fifty, jose } = workers;
+  return [
+    { name: "pass-through", workload: "known", worker: pass, next: of(known) },
+    { name: "edge", workload: "known, 1 route", worker: one, next: of(known) },
+    { name: "edge", workload: "known, 50 routes", worker: fifty, next: of(known) },
+    { name: "edge", workload: "first-seen, 50 routes", worker: fifty, next: of(fresh) },
+    { name: "edge", workload: "95 % known, 50 routes", worker: fifty, next: of(mixed) },
+    { name: "jose + itty-router", workload: "known, 50 routes", worker: jose, next: of(known) },
+    { name: "jose + itty-router", workload: "95 % known, 50 routes", worker: jose, next: of(mixed) },
+  ];
+}
+
+interface Sample {
+  readonly cpuUs: number[];
+  readonly perSecond: number[];
+}
+
+async function measureOnce({ worker, next }: Contender, count: number, concurrency: number, sample?: Sample) {
+  const cpuBefore = worker.cpuNs();
+  const startedAtMs = performance.now();
+  await sendRequests(worker.url, count, concurrency, next);
+  sample?.perSecond.push((count * 1000) / (performance.now() - startedAtMs));
+  sample?.cpuUs.push((worker.cpuNs() - cpuBefore) / 1000 / count);
+}
+
+/** Whole requests through a Worker to a fast origin on loopback, contenders in turns. */
+export async function measureRequests(
+  signer: Signer,
+  tokens: readonly string[],
+  scale: Scale,
+): Promise<Row[]> {
+  const origin = await startOrigin(signer.jwks);
+  const workers = await startWorkers(origin, signer.jwks);
+  try {
+    const contenders = contendersOf(workers, tokens);
+    for (const contender of contenders) await measureOnce(contender, scale.requests, 16);
+    const rows: Row[] = [];
+    for (const concurrency of CONCURRENCIES) {
+      const samples = contenders.map((): Sample => ({ cpuUs: [], perSecond: [] }));
+      for (let round = 0; round < scale.rounds; round += 1)
+        for (const [index, contender] of contenders.entries())
+          await measureOnce(contender, scale.requests, concurrency, samples[index]);
+      const [baseline] = samples;
+      for (const [index, { name, workload }] of contenders.entries()) {
+        const sample = samples[index];
+        if (sample === undefined || baseline === undefined) continue;
+        rows.push({
+          group: "requests",
+          contender: name,
+          workload: `${workload}, ${concurrency} at once`,
+          unit: "µs",
+          value: spreadOf(sample.cpuUs),
+          ratio: ratiosOf(sample.cpuUs, baseline.cpuUs),
+          perSecond: spreadOf(sample.perSecond),
+          perSecondRatio: ratiosOf(sample.perSecond, baseline.perSecond),
+        });
+      }
+    }
+    return rows;
+  } finally {
+    await Promise.all(Object.values(workers).map((worker) => worker.close()));
+    origin.close();
+  }
+}

@@ -1,0 +1,27 @@
+/** How much is measured. */
+export interface Scale {
+  /** Rounds of each measurement; every contender has its turn in each. */
+  readonly rounds: number;
+  /** Milliseconds that a batch of operations is meant to take. */
+  readonly batchMs: number;
+  /** Requests of a batch of whole requests. */
+  readonly requests: number;
+  /** Tokens of the largest workload of known tokens, and of the ring that first-seen ones are taken from. */
+  readonly tokens: number;
+  /** Isolates that are started at once for the start-up figure, and how often. */
+  readonly isolates: number;
+  readonly starts: number;
+}
+
+/** The run whose table is published: about five minutes on two quiet cores. */
+export const FULL: Scale = {
+  rounds: 15,
+  batchMs: 60,
+  requests: 1_000,
+  tokens: 10_000,
+  isolates: 25,
+  starts: 7,
+};
+
+/** Shows that everything runs; its numbers mean nothing. */
+export const QUICK: Scale = { rounds: 2, batchMs: 2, requests: 60, tokens: 1_000, isolates: 2, starts: 1 };
