@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
+/** Node keeps compiled modules here, which halves the start of each of the many processes. */
+const COMPILE_CACHE = join(ROOT, "node_modules/.cache/node-compile");
 
 /** How a process ended, and what it printed. */
 export interface Run {
@@ -28,7 +30,13 @@ export interface RunOptions {
 export function runScript(script: string, args: readonly string[], options: RunOptions = {}): Promise<Run> {
   const child = spawn(process.execPath, [join(ROOT, script), ...args], {
     cwd: options.cwd ?? ROOT,
-    env: { ...process.env, NO_COLOR: "1", WRANGLER_SEND_METRICS: "false", ...options.env },
+    env: {
+      ...process.env,
+      NO_COLOR: "1",
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      WRANGLER_SEND_METRICS: "false",
+      ...options.env,
+    },
     stdio: ["pipe", "pipe", "pipe"],
   });
   const printed = { stdout: "", stderr: "" };
