@@ -39,6 +39,7 @@ export interface BenchWorkerOptions {
   /** Copies of the Worker in the same process, each in an isolate of its own; default 1. */
   readonly copies?: number;
   readonly inspector?: boolean;
+  readonly v8Flags?: readonly string[];
 }
 
 /** Bundles the source of an entry, as an adopter's own build would; imports are relative to the repository. */
@@ -69,7 +70,7 @@ const quote = (value: unknown): string =>
   JSON.stringify(typeof value === "string" ? value : JSON.stringify(value));
 
 /** A configuration of workerd (its `workerd.capnp`): the Worker, its bindings, a socket, the network. */
-function configOf({ vars = {}, namespaces = [], copies = 1 }: BenchWorkerOptions): string {
+function configOf({ vars = {}, namespaces = [], copies = 1, v8Flags = [] }: BenchWorkerOptions): string {
   const bindings = [
     ...Object.entries(vars).map(
       ([name, value]) =>
@@ -98,6 +99,7 @@ const config :Workerd.Config = (
     )),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "worker-0")],
+  v8Flags = ${JSON.stringify(v8Flags)},
 );`;
 }
 
