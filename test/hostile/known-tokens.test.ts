@@ -81,6 +81,12 @@ async function makeKnown(token: string, tenant?: string): Promise<void> {
   for (let again = 0; again < 3; again += 1) expect(await call(token, "/v1/x", tenant)).toBe("200");
 }
 
+/** Has the gateway ask Cognito at once, as an unknown kid does: what it knows of tokens is younger than that. */
+async function askForKeys(): Promise<void> {
+  const stranger = await createSigningKey("nobody");
+  expect(await call(await person({}, stranger))).toBe("invalid_signature");
+}
+
 describe("a token that the isolate knows", () => {
   const REVOCATIONS: readonly (readonly [name: string, claims: Record<string, string>])[] = [
     ["jti:j-1", { jti: "j-1" }],
@@ -178,23 +184,25 @@ describe("a token that the isolate knows", () => {
 
   it("is refused once Cognito has withdrawn its key, and the other key's tokens are not", async () => {
     const [first, second] = [await person({}, keys[0]), await person({}, keys[1])];
+    await advance(11_000);
     await makeKnown(first);
     await makeKnown(second);
     published = published.slice(1);
-    await advance(11 * 60_000);
-    await expect.poll(() => call(first), { timeout: 20_000, interval: 100 }).toBe("invalid_signature");
+    await askForKeys();
+    for (let again = 0; again < 2; again += 1) expect(await call(first)).toBe("invalid_signature");
     expect(await call(second)).toBe("200");
   });
 
   it("is refused once another key stands under its kid, and the new key's tokens pass", async () => {
     const replacement = await createSigningKey("k2");
     const older = await person({}, keys[1]);
+    await advance(11_000);
     await makeKnown(older);
     keys = [...keys.slice(0, 1), replacement];
     published = [replacement.jwk];
     const newer = await person({}, replacement);
-    await advance(11 * 60_000);
-    await expect.poll(() => call(newer), { timeout: 20_000, interval: 100 }).toBe("200");
+    await askForKeys();
+    expect(await call(newer)).toBe("200");
     for (let again = 0; again < 2; again += 1) expect(await call(older)).toBe("invalid_signature");
   });
 });
