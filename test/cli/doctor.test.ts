@@ -84,7 +84,8 @@ describe("edge doctor", () => {
       [pool(), client({ WriteAttributes: ["custom:role"] })],
       "client web (app-client)",
       /may write custom:role, so its users can give themselves any tenant or role/,
-      /\.WriteAttributes -= \["custom:role"\]/,
+      // into another file: a shell empties one that a command reads from
+      /\.WriteAttributes -= \["custom:role"\]' (\S+)\.json > \1\.mended\.json && .* file:\/\/\1\.mended\.json$/,
     ],
     [
       "a client without a list of what it may write",
