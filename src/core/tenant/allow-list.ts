@@ -27,7 +27,9 @@ const documentSchema = v.strictObject({
   disabled: v.optional(v.boolean()),
 });
 
-const MAX_CLIENTS = 10_000; // ten times the app clients that a pool has by default
+// An isolate has 128 MB. What is held is either 10,000 short lists, or ten of 100,000 tenants (some 60 MB).
+const MAX_WEIGHT = 1_000_000;
+const LEAST_WEIGHT = 100;
 const MAX_KEY_BYTES = 512; // of KV
 
 const isTenants = (values: readonly unknown[]): values is readonly string[] =>
@@ -59,12 +61,18 @@ export const allowsTenant = ({ tenants }: AllowList, tenant: string): boolean =>
 /** Does the list let its client in at all? An empty one does not. */
 export const allowsAny = ({ tenants }: AllowList): boolean => tenants === "any" || tenants.size > 0;
 
+/** Its tenants; a short list is counted as one of a hundred, for what it costs beside them. */
+function weigh(answer: AllowListAnswer): number {
+  const tenants = typeof answer === "string" || answer.tenants === "any" ? 0 : answer.tenants.size;
+  return Math.max(LEAST_WEIGHT, tenants);
+}
+
 const isKvKey = (key: string): boolean =>
   key !== "" && key !== "." && key !== ".." && new TextEncoder().encode(key).length <= MAX_KEY_BYTES;
 
 /** Creates the isolate's allow-lists, empty. A malformed document is `unavailable`, never a list. */
 export function createAllowLists(): AllowLists {
-  const copies = createFreshCopies<AllowListAnswer>(MAX_CLIENTS);
+  const copies = createFreshCopies<AllowListAnswer>(MAX_WEIGHT, weigh);
 
   async function readOne(clientId: string, read: ReadAllowList, scope: Scope): Promise<AllowListAnswer> {
     let text: string | null;

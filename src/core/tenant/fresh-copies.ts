@@ -33,17 +33,31 @@ export interface FreshCopies<T> {
 
 /**
  * Creates copies that are refreshed ahead of their end, so that a busy isolate never waits; one read serves
- * the concurrent requests for a key. When reads fail, the last good copy serves for five minutes. At most
- * `maxCopies` are held, the longest unread one goes first.
+ * the concurrent requests for a key. When reads fail, the last good copy serves for five minutes. Copies of
+ * `maxWeight` together are held, and the newest whatever it weighs; the one that was read longest ago goes
+ * first. Each weighs 1 unless `weigh` says otherwise.
  */
-export function createFreshCopies<T>(maxCopies: number): FreshCopies<T> {
+export function createFreshCopies<T>(
+  maxWeight: number,
+  weigh: (value: T) => number = () => 1,
+): FreshCopies<T> {
   const copies = new Map<string, Copy<T>>();
+  let weight = 0;
   const reading = createSingleFlight<T>(SHARED_LIMIT_MS);
 
+  function drop(key: string): void {
+    const copy = copies.get(key);
+    if (copy !== undefined && copies.delete(key)) weight -= weigh(copy.value);
+  }
+
   function keep(key: string, copy: Copy<T>): void {
-    copies.delete(key); // to the end: a Map keeps the order of insertion
+    drop(key); // to the end: a Map keeps the order of insertion
     copies.set(key, copy);
-    if (copies.size > maxCopies) for (const oldest of copies.keys()) return void copies.delete(oldest);
+    weight += weigh(copy.value);
+    for (const oldest of copies.keys()) {
+      if (weight <= maxWeight || oldest === key) return;
+      drop(oldest);
+    }
   }
 
   async function readAnew(key: string, scope: Scope, read: () => Promise<T>): Promise<T> {

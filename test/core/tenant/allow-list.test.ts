@@ -210,4 +210,17 @@ describe("createAllowLists", () => {
     await find("one-more");
     expect(reads).toEqual(["machine-0"]);
   });
+
+  it("holds ten lists of 100,000 tenants, whatever else it has read", async () => {
+    const long = JSON.stringify(Array.from({ length: 100_000 }, (_, index) => `tenant-${index}`));
+    const readLong = async (clientId: string): Promise<string> => {
+      reads.push(clientId);
+      return long;
+    };
+    for (let index = 0; index < 10; index += 1) await lists.find(`machine-${index}`, readLong, scope);
+    expect(lists.find("machine-0", readLong, scope)).not.toBeInstanceOf(Promise);
+    await find("a-short-one");
+    expect(lists.find("machine-0", readLong, scope)).toBeInstanceOf(Promise);
+    expect(lists.find("machine-2", readLong, scope)).not.toBeInstanceOf(Promise);
+  });
 });

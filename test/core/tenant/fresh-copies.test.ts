@@ -326,3 +326,41 @@ describe("the number of copies", () => {
     expect(await get("b")).toBe("first");
   });
 });
+
+describe("the weight of copies", () => {
+  beforeEach(() => {
+    copies = createFreshCopies<string>(10, (text) => text.length);
+    value = "12345";
+  });
+
+  it("pushes out as many of the oldest as it takes, and no more", async () => {
+    for (const key of ["a", "b"]) await get(key);
+    value = "123456";
+    await get("c");
+    value = "1";
+    expect(getNow("c")).toBe("123456");
+    expect(getNow("b")).toBeInstanceOf(Promise);
+    await scope.settled();
+    await get("d");
+    for (const key of ["b", "c", "d"]) expect(getNow(key)).toEqual(expect.any(String));
+    expect(getNow("a")).toBeInstanceOf(Promise);
+  });
+
+  it("is that of the newest copy of a key", async () => {
+    await get("a");
+    await scope.advance(30_000);
+    value = "1";
+    await get("a");
+    value = "123456789";
+    await get("b");
+    expect(getNow("a")).toBe("1");
+  });
+
+  it("never keeps out the newest, however much it weighs", async () => {
+    await get("a");
+    value = "12345678901";
+    await get("b");
+    expect(getNow("b")).toBe("12345678901");
+    expect(getNow("a")).toBeInstanceOf(Promise);
+  });
+});
