@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { RefusedError, UsageError } from "./context.ts";
+import { globalOptions, RefusedError, UsageError } from "./context.ts";
 import { openKv } from "./kv-target.ts";
 import { makeChange, showPlan, warnOf } from "./m2m-change.ts";
 import {
@@ -176,10 +176,10 @@ async function apply(
   { allowRemovals }: { readonly allowRemovals: boolean },
   command: Command,
 ): Promise<void> {
+  if (file === "-" && !globalOptions(command).yes)
+    throw new UsageError("A file from standard input leaves nothing to answer with: use --yes.");
   const wanted = await readClientsFile(file);
   const kv = openKv(command, BINDING);
-  if (file === "-" && !kv.options.yes)
-    throw new UsageError("A file from standard input leaves nothing to answer with: use --yes.");
   const seen = await readAllClients(kv.place);
   await makeChange(
     {

@@ -8,7 +8,15 @@ import {
   type SigningKey,
   sign,
 } from "../support/tokens.ts";
-import { createProject, edge, parseJson, runScript, type TestProject, wranglerToml } from "./project.ts";
+import { type LocalKv, openLocalKv } from "./local-kv.ts";
+import {
+  createProject,
+  edge,
+  parseJson,
+  type TestProject,
+  WRANGLER_TIMEOUT_MS,
+  wranglerToml,
+} from "./project.ts";
 
 const POLICY = {
   roles: ["viewer", "agent", "admin", "owner"],
@@ -376,23 +384,25 @@ describe("edge explain, a refusal", () => {
   });
 });
 
-describe("edge explain, a machine and KV", () => {
-  const WRANGLER = "node_modules/wrangler/bin/wrangler.js";
+describe("edge explain, a machine and KV", { timeout: WRANGLER_TIMEOUT_MS }, () => {
+  let allowLists: LocalKv;
+  let revocations: LocalKv;
+  let close: () => Promise<void>;
 
-  const put = async (binding: string, name: string, value: string, metadata?: unknown) => {
-    const keyFile = await kvProject.write("kv.json", JSON.stringify([{ key: name, value, metadata }]));
-    const result = await runScript(
-      WRANGLER,
-      ["kv", "bulk", "put", keyFile, "--binding", binding, "--env", "dev", "--local"],
-      { cwd: kvProject.folder },
-    );
-    expect(result.exitCode).toBe(0);
-  };
+  beforeAll(async () => {
+    const kv = await openLocalKv(kvProject, [
+      "22222222222222222222222222222222",
+      "33333333333333333333333333333333",
+    ]);
+    [allowLists, revocations] = kv.namespaces as [LocalKv, LocalKv];
+    close = kv.close;
+  });
+  afterAll(() => close());
 
   const explainKv = (args: readonly string[], token: string) => explain(args, token, kvProject);
 
   it("reads the machine's allow-list from KV, and names the command that grants", async () => {
-    await put("M2M_TENANTS", "machine-1", '{"tenants":["acme"],"role":"agent"}');
+    await allowLists.put("machine-1", '{"tenants":["acme"],"role":"agent"}');
     const token = await sign(key, machineClaims(issuer, now()));
     const passed = await explainKv([...get("/v1/x"), "--tenant", "acme"], token);
     expect(passed.explanation.decision).toBe("forward");
@@ -420,7 +430,7 @@ describe("edge explain, a machine and KV", () => {
     const token = (id: string) => sign(key, machineClaims(issuer, now(), { sub: id, client_id: id }));
     const none = await explainKv([...get("/v1/x"), "--tenant", "acme"], await token("-unknown"));
     expect(none.step("tenant")?.saw).toBe("x-tenant-id acme; it has no allow-list, or a disabled one");
-    await put("M2M_TENANTS", "machine-3", "acme");
+    await allowLists.put("machine-3", "acme");
     const malformed = await explainKv([...get("/v1/x"), "--tenant", "acme"], await token("machine-3"));
     expect(malformed.explanation.error).toBe("allowlist_unavailable");
     expect(malformed.step("tenant")?.saw).toBe("x-tenant-id acme; its allow-list is malformed");
@@ -428,8 +438,8 @@ describe("edge explain, a machine and KV", () => {
 
   it("names the entry that revokes a token, from its metadata or its value", async () => {
     const person = (sub: string) => sign(key, idClaims(issuer, now(), { sub }));
-    await put("REVOCATIONS", "sub:with-metadata", "", { before: now() + 60 });
-    await put("REVOCATIONS", "sub:with-value", "{}");
+    await revocations.put("sub:with-metadata", "", { metadata: { before: now() + 60 } });
+    await revocations.put("sub:with-value", "{}");
     for (const sub of ["with-metadata", "with-value"]) {
       const { explanation, step } = await explainKv(get("/v1/x"), await person(sub));
       expect(explanation.error).toBe("token_revoked");
