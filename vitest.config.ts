@@ -22,7 +22,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "system",
-          include: ["test/{e2e,hostile,local,cli,bench}/**/*.test.ts"],
+          include: ["test/{adopter,e2e,hostile,local,cli,bench}/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
