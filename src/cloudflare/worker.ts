@@ -129,11 +129,11 @@ function log(outcome: Outcome, exchange: Exchange, startedAtMs: number, request:
  * but health, forwards nothing, and logs each fault with its path; it never throws.
  */
 export function createWorker(policy: Policy): ExportedHandler<Env> {
-  const compiled = compilePolicy(policy);
   const gateways = new WeakMap<object, Parsed<Gateway>>();
 
   function prepare(env: Env): Parsed<Gateway> {
     const config = readEnv(env);
+    const compiled = compilePolicy(policy); // not at start-up, where every isolate would pay for it
     const gateway = config.ok && compiled.ok ? createGateway(config.value, compiled.value) : undefined;
     if (gateway?.ok) return gateway;
     const faults = [config, compiled, gateway].flatMap((part) => (part?.ok === false ? part.faults : []));
