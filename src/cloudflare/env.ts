@@ -1,4 +1,4 @@
-import { type Config, type Parsed, parseConfig } from "../core/config.ts";
+import { CONFIG_VARIABLES, type Config, type Parsed, parseConfig } from "../core/config.ts";
 
 /** A variable as `wrangler.toml`, `.dev.vars` or `--var` gives it: typed, or a string of JSON. */
 type Var<T> = T | string;
@@ -31,6 +31,7 @@ export interface Env {
 }
 
 const REQUIRED_NAMESPACES = ["JWKS", "M2M_TENANTS"] as const;
+const OPTIONAL_BINDINGS = ["REVOCATIONS", "PUBLIC_RATE_LIMIT", "TENANT_RATE_LIMIT"] as const;
 // Proofs that this version does not give: a gateway that ignored them would forward without the proof.
 const UNSUPPORTED = [
   "AWS_ACCESS_KEY_ID",
@@ -67,4 +68,19 @@ export function readEnv(env: object): Parsed<Config> {
   const config = parseConfig(env);
   if (config.ok && faults.length === 0) return config;
   return { ok: false, faults: [...(config.ok ? [] : config.faults), ...faults] };
+}
+
+/**
+ * All that {@link readEnv} looks at, as text: the same for two environments with the same variables and secrets and
+ * the same bindings, whichever objects stand for these. Undefined where a value has no text. Never to be logged.
+ */
+export function envText(env: object): string | undefined {
+  const values: Readonly<Record<string, unknown>> = { ...env };
+  const variables = CONFIG_VARIABLES.map((name) => [name, typeof values[name], values[name]]);
+  const bindings = OPTIONAL_BINDINGS.filter((name) => values[name] !== undefined);
+  try {
+    return JSON.stringify([variables, bindings, bindingFaults(values)]);
+  } catch {
+    return undefined; // an entry of its own can put anything there
+  }
 }

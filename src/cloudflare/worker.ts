@@ -12,6 +12,7 @@ import type { Policy } from "../core/policy/schema.ts";
 import { run } from "../core/steps.ts";
 import { type Env, readEnv } from "./env.ts";
 import { forward } from "./forward.ts";
+import { createPerEnvironment } from "./per-environment.ts";
 import { answerResponse, originResponse, type ResponseFacts } from "./respond.ts";
 import { createScope, report } from "./scope.ts";
 import { createJwksSources, listRevocations, readAllowList } from "./stores.ts";
@@ -129,9 +130,7 @@ function log(outcome: Outcome, exchange: Exchange, startedAtMs: number, request:
  * but health, forwards nothing, and logs each fault with its path; it never throws.
  */
 export function createWorker(policy: Policy): ExportedHandler<Env> {
-  const gateways = new WeakMap<object, Parsed<Gateway>>();
-
-  function prepare(env: Env): Parsed<Gateway> {
+  const gatewayOf = createPerEnvironment((env): Parsed<Gateway> => {
     const config = readEnv(env);
     const compiled = compilePolicy(policy); // not at start-up, where every isolate would pay for it
     const gateway = config.ok && compiled.ok ? createGateway(config.value, compiled.value) : undefined;
@@ -139,15 +138,7 @@ export function createWorker(policy: Policy): ExportedHandler<Env> {
     const faults = [config, compiled, gateway].flatMap((part) => (part?.ok === false ? part.faults : []));
     report({ event: "misconfigured", faults });
     return { ok: false, faults };
-  }
-
-  function gatewayOf(env: Env): Parsed<Gateway> {
-    const known = gateways.get(env);
-    if (known !== undefined) return known;
-    const gateway = prepare(env);
-    gateways.set(env, gateway);
-    return gateway;
-  }
+  });
 
   return {
     async fetch(request, env, context) {

@@ -265,6 +265,9 @@ const schema = v.object(
   "must be a table of variables",
 );
 
+/** The variables and secrets that {@link parseConfig} looks at. */
+export const CONFIG_VARIABLES: readonly string[] = Object.keys(schema.entries);
+
 type Vars = v.InferOutput<typeof schema>;
 
 function buildConfig(vars: Vars): Config {

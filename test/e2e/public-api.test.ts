@@ -3,7 +3,8 @@ import { build } from "esbuild";
 import { parse } from "smol-toml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
-import { type Stack, startStack } from "./stack.ts";
+import { createSigningKey, idClaims, sign } from "../support/tokens.ts";
+import { eventually, nowSeconds, type Stack, startStack } from "./stack.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const bundle = (contents: string) =>
@@ -117,6 +118,93 @@ describe("createWorker", () => {
         expect.stringContaining('realm="second"'),
       ]);
     }
+  });
+});
+
+describe("a wrapper that makes an env of its own for each request, as tracing does", () => {
+  /** `x-without` and `x-realm` change that one env, as no wrapper would. */
+  const wrapping = (make: string) => (policy: string) =>
+    `
+    import { createWorker } from "./src/index.ts";
+    const worker = createWorker(${policy});
+    const make = ${make};
+    export default {
+      fetch(request, env, context) {
+        const made = make(env);
+        const without = request.headers.get("x-without");
+        const realm = request.headers.get("x-realm");
+        if (without !== null) return worker.fetch(request, { ...made, [without]: undefined }, context);
+        return worker.fetch(request, realm === null ? made : { ...made, REALM: realm }, context);
+      },
+    };`;
+  const policy = { routes: [{ path: "/*" }] };
+
+  it.each([
+    ["a copy", "(env) => ({ ...env })"],
+    ["a proxy", "(env) => new Proxy(env, {})"],
+    [
+      "a proxy of all that it holds",
+      `(env) => new Proxy(env, {
+        get: (target, name) => {
+          const value = target[name];
+          if (typeof value?.get !== "function") return value;
+          return new Proxy(value, {
+            get: (binding, method) => typeof binding[method] === "function" ? binding[method].bind(binding) : binding[method],
+          });
+        },
+      })`,
+    ],
+  ])("keeps what the isolate remembers: %s", async (_what, make) => {
+    const stack = await startStack(startGateway, { policy, entry: wrapping(make) });
+    const stranger = await createSigningKey("stranger");
+    for (let index = 0; index < 2; index += 1)
+      expect(await stack.outcome("/x", { token: await stack.id() })).toBe("200");
+    for (let index = 0; index < 20; index += 1) {
+      const claims = idClaims(stack.issuer, nowSeconds());
+      const token = await sign(stranger, claims, { kid: `invented-${index}` });
+      expect(await stack.outcome("/x", { token })).toBe("invalid_signature");
+    }
+    expect(stack.cognito.received.length).toBeLessThanOrEqual(4); // a slow machine may need over ten seconds
+    await stack.close();
+  });
+
+  it("names the faults of a configuration once, not with each request", async () => {
+    const gateway = await startGateway({
+      policy,
+      vars: { ORIGIN_URL: "https://api.example.com", USER_POOLS: [] },
+      entry: wrapping("(env) => ({ ...env })"),
+    });
+    for (let index = 0; index < 5; index += 1) expect((await gateway.fetch("/x")).status).toBe(500);
+    await eventually(() => expect(gateway.decisions()).toHaveLength(5));
+    expect(gateway.logs.filter(({ event }) => event === "misconfigured")).toHaveLength(1);
+    await gateway.close();
+  });
+
+  it("leads to one gateway for the same variables and bindings alone, and to ten at most", async () => {
+    const stack = await startStack(startGateway, {
+      policy,
+      namespaces: ["JWKS", "M2M_TENANTS", "REVOCATIONS"],
+      vars: { ORIGIN_SECRET: "never-to-be-logged-0123456789" },
+      entry: wrapping("(env) => ({ ...env })"),
+    });
+    const token = await stack.id();
+    const layerOf = async (headers: Record<string, string> = {}) => {
+      const response = await stack.call("/x", { token, headers });
+      return (await stack.lineOf(response))["jwks"];
+    };
+    expect(await layerOf()).toBe("origin");
+    expect(await layerOf()).toBe("memory");
+    expect(await layerOf({ "x-without": "REVOCATIONS" })).not.toBe("memory");
+    expect(await stack.outcome("/x", { token, headers: { "x-without": "M2M_TENANTS" } })).toBe(
+      "misconfigured",
+    );
+    for (let index = 0; index < 7; index += 1)
+      expect(await layerOf({ "x-realm": `realm-${index}` })).not.toBe("memory");
+    expect(await layerOf()).toBe("memory"); // one of the last ten
+    for (let index = 0; index < 10; index += 1) await layerOf({ "x-realm": `other-${index}` });
+    expect(await layerOf()).not.toBe("memory");
+    expect(stack.gateway.output.join("\n")).not.toContain("never-to-be-logged");
+    await stack.close();
   });
 });
 
