@@ -1,4 +1,5 @@
 import { STEPS, type Step } from "../core/exchange.ts";
+import { editedHeaders } from "../core/http/upstream-headers.ts";
 import type { TakenStep, Trace } from "./explain-run.ts";
 import { SAW } from "./explain-saw.ts";
 import { printable } from "./printable.ts";
@@ -42,7 +43,9 @@ function outcomeOf({ step, refusal }: TakenStep, { decision }: Trace): Explained
 /** Step 1 has no refusal: what the caller says of its identity is dropped, or replaced by what is verified. */
 function stripStep({ decision, exchange }: Trace): ExplainedStep {
   const sent = [...exchange.request.headers].filter(([name]) => name !== "authorization" && name !== "host");
-  const passed = new Map("upstream" in decision ? decision.upstream.headers : []);
+  const passed = new Map(
+    "upstream" in decision ? editedHeaders(exchange.request.headers, decision.upstream.headers) : [],
+  );
   const dropped = sent.filter(([name, value]) => passed.get(name) !== value).map(([name]) => printable(name));
   const saw = dropped.length === 0 ? "nothing to drop" : `dropped or replaced: ${dropped.join(", ")}`;
   return {

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import { Option } from "commander";
+import type { HeaderList } from "../core/decision.ts";
 import type { Gateway } from "../core/gateway.ts";
+import { editedHeaders } from "../core/http/upstream-headers.ts";
 import { globalOptions, RefusedError, UsageError } from "./context.ts";
 import { type ChosenEnvironment, chooseEnvironment } from "./environment-choice.ts";
 import { type ExplainSources, explainRequest, type Trace } from "./explain-run.ts";
@@ -92,9 +94,9 @@ const refusalCode = ({ decision }: Trace) =>
       : undefined;
 
 /** What is safe to show of the request for the API: who the gateway says is calling. */
-const identityHeaders = ({ decision }: Trace): readonly (readonly [string, string])[] =>
+const identityHeaders = ({ decision, exchange }: Trace): HeaderList =>
   "upstream" in decision
-    ? decision.upstream.headers.filter(
+    ? editedHeaders(exchange.request.headers, decision.upstream.headers).filter(
         ([name]) => (name.startsWith("x-auth-") && name !== "x-auth-token") || name === "x-tenant-id",
       )
     : [];

@@ -19,19 +19,9 @@ export function answerResponse(answer: Answer, { requestId, corsOrigin }: Respon
   return new Response(answer.body, { status: answer.status, headers });
 }
 
-function setCors(headers: Headers, corsOrigin: string | undefined): void {
-  const exposed = headers.get("access-control-expose-headers");
-  const vary = headers.get("vary");
-  const replaced: string[] = [];
-  headers.forEach((_value, name) => {
-    if (name.startsWith("access-control-")) replaced.push(name);
-  });
-  for (const name of replaced) headers.delete(name);
-  if (corsOrigin === undefined) return;
-  for (const [name, value] of corsHeaders(corsOrigin, exposed)) headers.set(name, value);
-  if (vary !== null)
-    headers.set("vary", /(?:^|[\s,])(?:origin|\*)(?:$|[\s,])/i.test(vary) ? vary : `${vary}, Origin`);
-}
+const KNOWS_ORIGIN = /(?:^|[\s,])(?:origin|\*)(?:$|[\s,])/i;
+
+const withOrigin = (vary: string): string => (KNOWS_ORIGIN.test(vary) ? vary : `${vary}, Origin`);
 
 /**
  * The origin's response, streamed on unchanged but for CORS, `x-request-id` and a `Location` of its own. Throws
@@ -40,13 +30,22 @@ function setCors(headers: Headers, corsOrigin: string | undefined): void {
 export function originResponse(
   response: Response,
   upstream: UpstreamRequest,
-  facts: ResponseFacts,
+  { requestId, corsOrigin, gatewayOrigin }: ResponseFacts,
 ): Response {
   const passed = new Response(response.body, response);
-  setCors(passed.headers, facts.corsOrigin);
-  passed.headers.set("x-request-id", facts.requestId);
-  const location = passed.headers.get("location");
-  if (location !== null)
-    passed.headers.set("location", rewriteLocation(location, upstream, facts.gatewayOrigin));
+  const { headers } = passed;
+  let exposed: string | undefined;
+  let vary: string | undefined;
+  response.headers.forEach((value, name) => {
+    if (name === "access-control-expose-headers") exposed = value;
+    if (name.startsWith("access-control-")) headers.delete(name);
+    else if (name === "vary") vary = value;
+    else if (name === "location") headers.set(name, rewriteLocation(value, upstream, gatewayOrigin));
+  });
+  if (corsOrigin !== undefined) {
+    for (const [name, value] of corsHeaders(corsOrigin, exposed)) headers.set(name, value);
+    if (vary !== undefined) headers.set("vary", withOrigin(vary));
+  }
+  headers.set("x-request-id", requestId);
   return passed;
 }

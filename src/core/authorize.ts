@@ -170,7 +170,14 @@ function prepareForward(
   });
   const { baseUrl, basePath, host } = originOf(route, config);
   const target = path.path + url.search;
-  const fits = requestHeadFits(request.method, basePath + target, host, headers, MAX_REQUEST_HEAD_BYTES);
+  const fits = requestHeadFits(
+    request.method,
+    basePath + target,
+    host,
+    request.headers,
+    headers,
+    MAX_REQUEST_HEAD_BYTES,
+  );
   const tooLarge = fits ? undefined : refusal("headers_too_large");
   note(exchange, "forward", tooLarge);
   if (tooLarge !== undefined) return refuse(tooLarge);

@@ -3,12 +3,19 @@ import type { ErrorCode, Refusal } from "./errors.ts";
 /** Header names in lower case, and their values, in the order in which they are sent. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
+/** What becomes of the client's headers on their way to the origin. All others pass as they came. */
+export interface HeaderEdits {
+  /** Names in lower case that are not sent on. */
+  readonly remove: readonly string[];
+  /** Each sent exactly once. None of them is left of the client's, but where `remove` names it. */
+  readonly set: HeaderList;
+}
+
 /** The request to send to the origin. Its body is the client's, untouched. */
 export interface UpstreamRequest {
   readonly method: string;
   readonly url: string;
-  /** Complete: nothing of the client's request is sent beside it. */
-  readonly headers: HeaderList;
+  readonly headers: HeaderEdits;
   /** Scheme, host and stage path of the origin, of which a `Location` is rewritten. */
   readonly baseUrl: string;
   readonly basePath: string;

@@ -247,7 +247,7 @@ describe("docs: headers to the API", () => {
       forwardAuthorization: true,
       keepTenantHeader: false,
     });
-    expect(sorted(namesOn(README, "header"))).toEqual(sorted(headers.map(([name]) => name)));
+    expect(sorted(namesOn(README, "header"))).toEqual(sorted(headers.set.map(([name]) => name)));
   });
 });
 

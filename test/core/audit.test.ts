@@ -9,7 +9,7 @@ import { routeOf } from "./policy/tables.ts";
 const UPSTREAM = {
   method: "GET",
   url: "https://origin.example/v1/secret-path?secret-query",
-  headers: [["authorization", "secret-token"]] as const,
+  headers: { remove: ["secret-name"], set: [["authorization", "secret-token"]] as const },
   baseUrl: "https://origin.example",
   basePath: "",
 };

@@ -178,8 +178,9 @@ describe("what is forwarded", () => {
   });
 
   it("tells scheme, host and address of the connection, and the secret", async () => {
-    const { headers } = await upstreamOf({ url: "http://api.example:8080/a/x" });
-    expect(Object.fromEntries(headers)).toMatchObject({
+    const request = { url: "http://api.example:8080/a/x" };
+    expect(Object.fromEntries((await upstreamOf(request)).headers.set)).toEqual({
+      "x-request-id": expect.stringMatching(/^[\w-]{36}$/),
       "x-forwarded-proto": "http",
       "x-forwarded-host": "api.example:8080",
       "x-forwarded-for": "203.0.113.7",
@@ -192,9 +193,9 @@ describe("what is forwarded", () => {
       url: "https://api.example/a/x",
       headers: { "x-tenant-id": "acme", authorization: "x" },
     };
-    expect(Object.fromEntries((await upstreamOf(request)).headers)).toMatchObject(request.headers);
-    const without = Object.fromEntries((await upstreamOf(request, { FORWARD_AUTHORIZATION: false })).headers);
-    expect(without).not.toHaveProperty("authorization");
+    expect((await upstreamOf(request)).headers.remove).toEqual([]);
+    const { headers } = await upstreamOf(request, { FORWARD_AUTHORIZATION: false });
+    expect(headers.remove).toEqual(["authorization"]);
   });
 
   it("may have 10,240 bytes of request line and headers, and not one more", async () => {

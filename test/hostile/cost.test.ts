@@ -82,9 +82,7 @@ describe("the cost grows with the length, not with its square", () => {
   it("of 12,000 header lines, all of them named by Connection", () => {
     const headers = new Headers(Array.from({ length: 12_000 }, (_, index) => [`h${index}`, "v"]));
     headers.set("connection", [...headers.keys()].join(","));
-    expectQuick(() =>
-      expect(upstreamHeaders(headers, undefined, facts).map(([name]) => name)).not.toContain("h1"),
-    );
+    expectQuick(() => expect(upstreamHeaders(headers, undefined, facts).remove).toContain("h1"));
   });
 
   it.each(["/", "a", "a+", "//", "/prod/", "\t", "/\t", "\\", "?", "#", "a:"])(

@@ -2,9 +2,10 @@ import type { JWK } from "jose";
 import { type AuditRecord, auditRecord } from "../../src/core/audit.ts";
 import { authorize } from "../../src/core/authorize.ts";
 import { parseConfig } from "../../src/core/config.ts";
-import type { Decision } from "../../src/core/decision.ts";
+import type { Decision, HeaderList } from "../../src/core/decision.ts";
 import { createExchange } from "../../src/core/exchange.ts";
 import { createGateway, type Sources } from "../../src/core/gateway.ts";
+import { editedHeaders } from "../../src/core/http/upstream-headers.ts";
 import { compilePolicy } from "../../src/core/policy/define.ts";
 import { run } from "../../src/core/steps.ts";
 
@@ -48,7 +49,13 @@ export interface Explained {
   readonly steps: readonly string[];
   /** What would be logged. */
   readonly record: AuditRecord;
+  /** The header lines that the origin would be sent, by name; none where nothing is forwarded. */
+  readonly sent: Readonly<Record<string, string>>;
 }
+
+/** The header lines that the origin is sent with a decision on a request of these headers. */
+export const sentLines = (decision: Decision, headers: HeadersInit = {}): HeaderList =>
+  "upstream" in decision ? editedHeaders(new Headers(headers), decision.upstream.headers) : [];
 
 /** The core's whole decision, with stores in memory: no runtime, no network. */
 export interface Decider {
@@ -130,7 +137,8 @@ export function createDecider(options: DeciderOptions): Decider {
     );
     const decision = await run(authorize(exchange, gateway, sources));
     const record = auditRecord(exchange, { decision, status: 0, edgeMs: 0 });
-    return { decision, outcome: outcomeText(decision), steps, record };
+    const sent = Object.fromEntries(sentLines(decision, headers));
+    return { decision, outcome: outcomeText(decision), steps, record, sent };
   }
 
   async function outcomeOf(authorization: string): Promise<string> {

@@ -1,3 +1,4 @@
+import type { HeaderEdits, HeaderList } from "../decision.ts";
 import type { CallerKind } from "../policy/schema.ts";
 import type { Principal } from "../principal.ts";
 
@@ -42,6 +43,8 @@ const REMOVED = new Set([
 ]);
 const REMOVED_PREFIX = /^(?:x-auth-|x-forwarded-|proxy-)/;
 
+const LINE_OVERHEAD = ": \r\n".length;
+
 const encoder = new TextEncoder();
 const NOT_PLAIN = /[^\x21-\x24\x26-\x2b\x2d-\x7e]/u; // outside visible ASCII, and % and ,
 const EACH_NOT_PLAIN = new RegExp(NOT_PLAIN, "gu");
@@ -57,24 +60,6 @@ export const encodeItem = (text: string): string =>
   NOT_PLAIN.test(text) ? text.replace(EACH_NOT_PLAIN, percentEncode) : text;
 
 type Header = readonly [name: string, value: string];
-
-/** Takes away what a `Connection` header names (RFC 9110 section 7.6.1). */
-function withoutNamed(headers: readonly Header[], connection: string): Header[] {
-  const named = new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
-  return headers.filter(([name]) => !named.has(name));
-}
-
-/** The headers of the client's that pass, each value looked at once: in workerd that is most of the cost. */
-function passedHeaders(clientHeaders: Headers, facts: ForwardingFacts): Header[] {
-  const headers: Header[] = [];
-  const connections: string[] = [];
-  // a third cheaper than an iterator, which makes an object for each step
-  clientHeaders.forEach((value, name) => {
-    if (passes(name, facts)) headers.push([name, value]);
-    else if (name === "connection") connections.push(value);
-  });
-  return connections.length === 0 ? headers : withoutNamed(headers, connections.join());
-}
 
 /** What becomes of a header, by its name alone. */
 type Fate = "passes" | "removed" | "tenant" | "authorization";
@@ -112,13 +97,13 @@ function passes(name: string, facts: ForwardingFacts): boolean {
   }
 }
 
-function identityHeaders({ principal, tenant, role }: Identity): Header[] {
+function addIdentity(headers: Header[], { principal, tenant, role }: Identity): void {
   const caller: CallerKind = principal.caller;
-  const headers: Header[] = [
+  headers.push(
     ["x-auth-caller", caller],
     ["x-auth-sub", encodeItem(principal.sub)],
     ["x-auth-token-use", principal.tokenUse],
-  ];
+  );
   const add = (name: string, value: string | undefined): void => {
     if (value !== undefined && value !== "") headers.push([name, value]);
   };
@@ -130,39 +115,66 @@ function identityHeaders({ principal, tenant, role }: Identity): Header[] {
   add("x-auth-scope", principal.scopes.map(encodeItem).join(" "));
   add("x-auth-groups", principal.groups.map(encodeItem).join(","));
   add("x-auth-username", principal.username && encodeItem(principal.username));
-  return headers;
+}
+
+/** What a `Connection` header names (RFC 9110 section 7.6.1). */
+const namesOf = (connection: string): ReadonlySet<string> =>
+  new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
+
+const lineChars = (name: string, value: string): number => name.length + value.length + LINE_OVERHEAD;
+
+/** Edits, and how long what is left of the client's headers is. */
+export interface UpstreamHeaders extends HeaderEdits {
+  /** UTF-16 code units of the client's header lines that pass. */
+  readonly passingChars: number;
 }
 
 /**
- * The headers of the request to the origin: the client's without hop-by-hop ones, method overrides and
- * anything that could pass for the gateway's word, then the gateway's own, each exactly once.
+ * What becomes of the client's headers: hop-by-hop ones, method overrides and anything that could pass for the
+ * gateway's word are removed, the gateway's own are set, each exactly once.
  */
 export function upstreamHeaders(
   clientHeaders: Headers,
   identity: Identity | undefined,
   facts: ForwardingFacts,
-): Header[] {
-  const headers = passedHeaders(clientHeaders, facts);
-  headers.push(["x-request-id", facts.requestId]);
-  if (facts.clientIp !== undefined) headers.push(["x-forwarded-for", facts.clientIp]);
-  headers.push(["x-forwarded-proto", facts.scheme], ["x-forwarded-host", facts.host]);
-  if (facts.originSecret !== undefined) headers.push(["x-origin-secret", facts.originSecret]);
-  if (identity !== undefined) headers.push(...identityHeaders(identity));
-  return headers;
+): UpstreamHeaders {
+  const remove: string[] = [];
+  let passingChars = 0;
+  let connection: string | undefined;
+  const sent = [...clientHeaders]; // the cheapest way in workerd to see them all
+  for (const [name, value] of sent) {
+    if (passes(name, facts)) passingChars += lineChars(name, value);
+    else remove.push(name);
+    if (name === "connection") connection = value;
+  }
+  if (connection !== undefined) {
+    const named = namesOf(connection);
+    for (const [name, value] of sent) {
+      if (!named.has(name) || !passes(name, facts)) continue;
+      remove.push(name);
+      passingChars -= lineChars(name, value);
+    }
+  }
+  const set: Header[] = [["x-request-id", facts.requestId]];
+  if (facts.clientIp !== undefined) set.push(["x-forwarded-for", facts.clientIp]);
+  set.push(["x-forwarded-proto", facts.scheme], ["x-forwarded-host", facts.host]);
+  if (facts.originSecret !== undefined) set.push(["x-origin-secret", facts.originSecret]);
+  if (identity !== undefined) addIdentity(set, identity);
+  return { remove, set, passingChars };
 }
 
-const LINE_OVERHEAD = ": \r\n".length;
+/** The header lines that are sent: the client's that pass, then the gateway's own. */
+export function editedHeaders(clientHeaders: Headers, { remove, set }: HeaderEdits): HeaderList {
+  const removed = new Set(remove);
+  return [...[...clientHeaders].filter(([name]) => !removed.has(name)), ...set];
+}
+
 const MAX_UTF8_BYTES = 3; // of one UTF-16 code unit
 const HEAD_OVERHEAD = "  HTTP/1.1\r\n".length + "host".length + LINE_OVERHEAD;
 
 /** Bytes of a request line and its header lines, `Host` among them, as HTTP/1.1 would spell them. */
-export function requestHeadBytes(
-  method: string,
-  target: string,
-  host: string,
-  headers: readonly Header[],
-): number {
-  let bytes = `${method} ${target} HTTP/1.1\r\n`.length + "host".length + host.length + LINE_OVERHEAD;
+export function requestHeadBytes(method: string, target: string, host: string, headers: HeaderList): number {
+  let bytes = method.length + target.length + host.length + HEAD_OVERHEAD;
   for (const [name, value] of headers) bytes += name.length + utf8Length(value) + LINE_OVERHEAD;
   return bytes;
 }
@@ -172,13 +184,14 @@ export function requestHeadFits(
   method: string,
   target: string,
   host: string,
-  headers: readonly Header[],
+  clientHeaders: Headers,
+  headers: UpstreamHeaders,
   limitBytes: number,
 ): boolean {
-  let characters = method.length + target.length + host.length + HEAD_OVERHEAD;
-  for (const [name, value] of headers) characters += name.length + value.length + LINE_OVERHEAD;
-  if (characters * MAX_UTF8_BYTES <= limitBytes) return true;
-  return requestHeadBytes(method, target, host, headers) <= limitBytes;
+  let chars = method.length + target.length + host.length + HEAD_OVERHEAD + headers.passingChars;
+  for (const [name, value] of headers.set) chars += lineChars(name, value);
+  if (chars * MAX_UTF8_BYTES <= limitBytes) return true;
+  return requestHeadBytes(method, target, host, editedHeaders(clientHeaders, headers)) <= limitBytes;
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is that of ASCII

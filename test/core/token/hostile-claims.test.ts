@@ -221,7 +221,7 @@ describe("ID and access tokens", () => {
       machineClaims(A, NOW, { "custom:tenant_id": "acme", "custom:role": "admin", "cognito:groups": ["x"] }),
     );
     const decision = await decider.decide({ headers: { authorization: token } });
-    const headers = decision.kind === "forward" ? Object.fromEntries(decision.upstream.headers) : {};
+    const headers = decision.kind === "forward" ? Object.fromEntries(decision.upstream.headers.set) : {};
     expect(headers["x-auth-caller"]).toBe("m2m");
     expect(headers).not.toHaveProperty("x-tenant-id");
     expect(headers).not.toHaveProperty("x-auth-tenant-id");
