@@ -1,4 +1,3 @@
-import type { RevocationEntry } from "../core/tenant/revocations.ts";
 import type { KeySetStore } from "../core/token/issuer-keys.ts";
 import type { JwksAnswer, JwksSources } from "../core/token/jwks.ts";
 import { within } from "./scope.ts";
@@ -7,8 +6,10 @@ const JWKS_FETCH_LIMIT_MS = 3_000;
 const JWKS_STORE_LIMIT_MS = 1_000;
 const MAX_JWKS_BYTES = 64 * 1024;
 const MAX_STORED_CHARS = 2 * MAX_JWKS_BYTES; // what was written holds less than what was fetched
-const DOCUMENT_READ_LIMIT_MS = 3_000;
-const KV_CACHE_TTL_SECONDS = 30; // the least that KV takes
+/** Milliseconds that a call to KV for a document of the operators has. */
+export const DOCUMENT_READ_LIMIT_MS = 3_000;
+/** Seconds that KV keeps a document in its own cache: the least that it takes. */
+export const KV_CACHE_TTL_SECONDS = 30;
 const KEPT_SECONDS = 24 * 60 * 60;
 
 /** Reads at most `limit` bytes of a body as text; rejects beyond. */
@@ -109,24 +110,3 @@ export const createJwksSources = (
 /** The text of a client's allow-list, or null; rejects after 3 s. */
 export const readAllowList = (namespace: KVNamespace, clientId: string): Promise<string | null> =>
   within(namespace.get(clientId, { type: "text", cacheTtl: KV_CACHE_TTL_SECONDS }), DOCUMENT_READ_LIMIT_MS);
-
-async function listAll(namespace: KVNamespace): Promise<RevocationEntry[]> {
-  const entries: RevocationEntry[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: KVNamespaceListResult<unknown> = await namespace.list({ cursor });
-    for (const { name, metadata } of page.keys) entries.push({ name, metadata });
-    cursor = page.list_complete ? null : page.cursor;
-  } while (cursor !== null);
-  return Promise.all(
-    entries.map(async (entry) =>
-      entry.metadata === undefined || entry.metadata === null
-        ? { name: entry.name, text: (await namespace.get(entry.name, { type: "text" })) ?? undefined }
-        : entry,
-    ),
-  );
-}
-
-/** Every live revocation, with its metadata; the value is read only where a key has none. Rejects after 3 s. */
-export const listRevocations = (namespace: KVNamespace): Promise<RevocationEntry[]> =>
-  within(listAll(namespace), DOCUMENT_READ_LIMIT_MS);

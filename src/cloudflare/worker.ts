@@ -14,8 +14,9 @@ import { type Env, readEnv } from "./env.ts";
 import { forward } from "./forward.ts";
 import { createPerEnvironment } from "./per-environment.ts";
 import { answerResponse, originResponse, type ResponseFacts } from "./respond.ts";
+import { listRevocations } from "./revocation-list.ts";
 import { createScope, report } from "./scope.ts";
-import { createJwksSources, listRevocations, readAllowList } from "./stores.ts";
+import { createJwksSources, readAllowList } from "./stores.ts";
 
 /** A limit protects the API from floods, not from strangers: when it fails, requests go on, and the log tells. */
 const rateLimit = (binding: RateLimit, name: string) => async (key: string) => {

@@ -7,7 +7,7 @@ export const COPY_REFRESH_MS = 20_000;
 export const COPY_MAX_AGE_MS = 30_000;
 /** Milliseconds after its read that a copy still serves while reads fail. */
 export const COPY_LAST_GOOD_MS = 5 * 60_000;
-/** Milliseconds that a request waits for another one's read: above the adapter's limit of 3 s. */
+/** Milliseconds that a request waits for another one's read, by default: above the adapter's limit of 3 s. */
 const SHARED_LIMIT_MS = 4_000;
 
 /** There is no copy that may be used, and none can be read. */
@@ -35,15 +35,16 @@ export interface FreshCopies<T> {
  * Creates copies that are refreshed ahead of their end, so that a busy isolate never waits; one read serves
  * the concurrent requests for a key. When reads fail, the last good copy serves for five minutes. Copies of
  * `maxWeight` together are held, and the newest whatever it weighs; the one that was read longest ago goes
- * first. Each weighs 1 unless `weigh` says otherwise.
+ * first. Each weighs 1 unless `weigh` says otherwise. Nobody waits for a read beyond `sharedLimitMs`.
  */
 export function createFreshCopies<T>(
   maxWeight: number,
   weigh: (value: T) => number = () => 1,
+  sharedLimitMs = SHARED_LIMIT_MS,
 ): FreshCopies<T> {
   const copies = new Map<string, Copy<T>>();
   let weight = 0;
-  const reading = createSingleFlight<T>(SHARED_LIMIT_MS);
+  const reading = createSingleFlight<T>(sharedLimitMs);
 
   function drop(key: string): void {
     const copy = copies.get(key);

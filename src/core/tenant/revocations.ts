@@ -16,7 +16,10 @@ export interface RevocationEntry {
   readonly text?: string | undefined;
 }
 
-/** Lists every live revocation. At most 3 s; may reject. */
+/** Milliseconds that a request waits for another one's listing: above the adapter's limit of 10 s. */
+const SHARED_LIMIT_MS = 11_000;
+
+/** Lists every live revocation. At most 10 s; may reject. */
 export type ListRevocations = () => Promise<readonly RevocationEntry[]>;
 
 /** What of a token and its request can be revoked. */
@@ -81,7 +84,7 @@ function judge(known: ReadonlyMap<string, Before>, revocable: Revocable, iat: nu
 
 /** Creates the isolate's copy of the revocations, empty: one listing, whatever the number of requests. */
 export function createRevocations(): Revocations {
-  const copies = createFreshCopies<ReadonlyMap<string, Before>>(1);
+  const copies = createFreshCopies<ReadonlyMap<string, Before>>(1, () => 1, SHARED_LIMIT_MS);
 
   async function readAll(list: ListRevocations, scope: Scope): Promise<ReadonlyMap<string, Before>> {
     try {

@@ -293,11 +293,23 @@ describe("the listing", () => {
     expect(await check()).toBe("unavailable");
   });
 
-  it("that hangs makes nobody wait longer than 4 seconds", async () => {
+  it("that hangs makes nobody wait longer than 11 seconds", async () => {
     onList = () => createLatch<readonly RevocationEntry[]>().promise;
     const answer = check();
-    await scope.advance(4_000);
+    await scope.advance(11_000);
     expect(await answer).toBe("unavailable");
+  });
+
+  it("is waited for for 10 seconds, by those who come later too", async () => {
+    const latch = createLatch<readonly RevocationEntry[]>();
+    onList = () => latch.promise;
+    const early = check();
+    await scope.advance(6_000);
+    const late = check();
+    await scope.advance(4_000);
+    latch.open([{ name: "sub:sub-1", metadata: {} }]);
+    expect(await Promise.all([early, late])).toEqual(["revoked", "revoked"]);
+    expect(listings).toBe(1);
   });
 
   it("of 10,000 entries is made once and answers at once", async () => {
