@@ -40,6 +40,8 @@ export interface BenchWorkerOptions {
   readonly copies?: number;
   readonly inspector?: boolean;
   readonly v8Flags?: readonly string[];
+  /** Is told of what the Worker logs; default: nobody, it is written to nowhere. */
+  readonly onLog?: (text: string) => void;
 }
 
 /** Bundles the source of an entry, as an adopter's own build would; imports are relative to the repository. */
@@ -127,7 +129,7 @@ function listening(child: ChildProcess, control: Readable, wantsInspector: boole
   });
 }
 
-/** Starts a Worker. What it logs is formatted and written as always, to nowhere. Linux only. */
+/** Starts a Worker. Linux only. */
 export async function startWorker(options: BenchWorkerOptions): Promise<BenchWorker> {
   const folder = await mkdtemp(join(tmpdir(), "edge-bench-"));
   await writeFile(join(folder, "index.js"), options.script);
@@ -137,8 +139,9 @@ export async function startWorker(options: BenchWorkerOptions): Promise<BenchWor
   const child = spawn(
     workerdBinary(),
     ["serve", "--experimental", "--control-fd=3", ...inspector, join(folder, "config.capnp")],
-    { stdio: ["ignore", "ignore", "inherit", "pipe"] },
+    { stdio: ["ignore", options.onLog === undefined ? "ignore" : "pipe", "inherit", "pipe"] },
   );
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => options.onLog?.(text));
   const killOnExit = (): void => void child.kill(); // also where the benchmark itself fails
   process.once("exit", killOnExit);
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));

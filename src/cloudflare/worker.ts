@@ -141,22 +141,24 @@ export function createWorker(policy: Policy): ExportedHandler<Env> {
     return { ok: false, faults };
   });
 
+  async function answer(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
+    const startedAtMs = Date.now();
+    const clientIp = request.headers.get("cf-connecting-ip") ?? undefined;
+    const { method, url, headers } = request;
+    const exchange = createExchange({ method, url, headers, clientIp });
+    const gateway = gatewayOf(env);
+    const outcome = gateway.ok
+      ? await handle(request, exchange, gateway.value, createSources(env, context, exchange.url.origin))
+      : answerMisconfigured(exchange);
+    log(outcome, exchange, startedAtMs, request);
+    return outcome.response;
+  }
+
   return {
-    async fetch(request, env, context) {
-      const startedAtMs = Date.now();
-      const clientIp = request.headers.get("cf-connecting-ip") ?? undefined;
-      const exchange = createExchange({
-        method: request.method,
-        url: request.url,
-        headers: request.headers,
-        clientIp,
-      });
-      const gateway = gatewayOf(env);
-      const outcome = gateway.ok
-        ? await handle(request, exchange, gateway.value, createSources(env, context, exchange.url.origin))
-        : answerMisconfigured(exchange);
-      log(outcome, exchange, startedAtMs, request);
-      return outcome.response;
+    fetch(request, env, context) {
+      const response = answer(request, env, context);
+      context.waitUntil(response); // else a client that resets its connection ends it, forwarded but not logged
+      return response;
     },
 
     async scheduled(_controller, env, context) {

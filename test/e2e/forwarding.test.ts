@@ -396,6 +396,32 @@ describe("an origin that fails", () => {
     }
   });
 
+  it.each([
+    [520, "origin_unreachable"],
+    [521, "origin_unreachable"],
+    [522, "origin_timeout"],
+    [524, "origin_timeout"],
+    [527, "origin_unreachable"],
+    [530, "origin_unreachable"],
+  ])("that Cloudflare itself answers for with %d is %s", async (status, code) => {
+    stack.origin.handler = (_request, response) =>
+      response.writeHead(status, { server: "cloudflare" }).end("error code: 1016");
+    expect(await stack.outcome("/pub/x")).toBe(code);
+  });
+
+  it.each([
+    [519, { server: "cloudflare" }],
+    [528, { server: "cloudflare" }],
+    [530, { server: "an API's" }],
+    [530, {}],
+    [530, { server: "cloudflare", "apigw-requestid": "1" }],
+    [522, { server: "cloudflare", "x-amzn-requestid": "1" }],
+  ])("may answer with %d and %j itself", async (status, headers) => {
+    stack.origin.handler = (_request, response) => response.writeHead(status, headers).end("its own");
+    const response = await call("/pub/x");
+    expect([response.status, await response.text()]).toEqual([status, "its own"]);
+  });
+
   it("without headers in ORIGIN_TIMEOUT_MS is 504 origin_timeout; a slow body is nobody's error", async () => {
     stack.origin.handler = (request, response) => {
       if (request.url === "/pub/hangs") return;
