@@ -71,7 +71,7 @@ function createCacheStore(gatewayOrigin: string): KeySetStore {
   };
 }
 
-/** A store of a cron run, which has no host of its own and reaches one data center only. */
+/** A store of a cron run in an isolate that knows no host to keep entries under. */
 const NO_CACHE_STORE: KeySetStore = { get: async () => undefined, put: async () => undefined };
 
 function createKvStore(namespace: KVNamespace): KeySetStore {
@@ -97,7 +97,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Where keys come from. `gatewayOrigin`: scheme and host of the request, undefined in a cron run. */
+/** Where keys come from. `gatewayOrigin`: scheme and host that the gateway is reached at; undefined: no Cache API. */
 export const createJwksSources = (
   namespace: KVNamespace,
   gatewayOrigin: string | undefined,

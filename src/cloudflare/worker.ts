@@ -131,6 +131,7 @@ function log(outcome: Outcome, exchange: Exchange, startedAtMs: number, request:
  * but health, forwards nothing, and logs each fault with its path; it never throws.
  */
 export function createWorker(policy: Policy): ExportedHandler<Env> {
+  let gatewayOrigin: string | undefined; // the last that was seen here: a cron run has no host of its own
   const gatewayOf = createPerEnvironment((env): Parsed<Gateway> => {
     const config = readEnv(env);
     const compiled = compilePolicy(policy); // not at start-up, where every isolate would pay for it
@@ -146,6 +147,7 @@ export function createWorker(policy: Policy): ExportedHandler<Env> {
     const clientIp = request.headers.get("cf-connecting-ip") ?? undefined;
     const { method, url, headers } = request;
     const exchange = createExchange({ method, url, headers, clientIp });
+    gatewayOrigin = exchange.url.origin;
     const gateway = gatewayOf(env);
     const outcome = gateway.ok
       ? await handle(request, exchange, gateway.value, createSources(env, context, exchange.url.origin))
@@ -164,7 +166,7 @@ export function createWorker(policy: Policy): ExportedHandler<Env> {
     async scheduled(_controller, env, context) {
       const gateway = gatewayOf(env);
       if (!gateway.ok) return;
-      const { scope, jwks: sources } = createSources(env, context, undefined);
+      const { scope, jwks: sources } = createSources(env, context, gatewayOrigin);
       const issuers = [...gateway.value.config.issuers.values()];
       await Promise.all(issuers.map(({ issuer }) => gateway.value.jwks.warm(issuer, sources, scope)));
     },

@@ -295,6 +295,30 @@ describe("the cron", () => {
     await stack.gateway.runCron();
     await eventually(async () => expect(await fetchedAt()).toBeGreaterThan(before));
   });
+
+  it("replaces the entry of its data center's Cache API, where a cold isolate would find a withdrawn key", async () => {
+    const kids = async () => {
+      const text = await stack.gateway.getCache(cacheKeyOf(stack.gateway.url, stack.issuer));
+      return JSON.parse(text ?? '{"keys":[]}').keys.map(({ kid }: { kid: string }) => kid);
+    };
+    await advance(10 * SECOND);
+    await stack.gateway.runCron();
+    await eventually(async () => expect(await kids()).toEqual(["k1"]));
+    stack.published.splice(0, 1, rotated);
+    await stack.gateway.runCron();
+    await eventually(async () => expect(await kids()).toEqual(["k2"]));
+    stack.published.splice(0, 1, stack.key);
+    await stack.gateway.runCron();
+  });
+
+  it("in an isolate that has had no request does without the Cache API", async () => {
+    const idle = await startStack(startGateway, {});
+    await idle.gateway.runCron();
+    const kv = await idle.gateway.kv("JWKS");
+    await eventually(async () => expect(await kv.get(idle.issuer)).not.toBeNull());
+    expect(idle.gateway.logs).toEqual([]);
+    await idle.close();
+  });
 });
 
 describe("isolates over the same KV", () => {
