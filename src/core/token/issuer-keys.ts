@@ -22,6 +22,8 @@ export interface IssuerKeys {
   /** When this isolate last asked Cognito for an unknown `kid`; undefined: never. */
   unknownAskedAtMs: number | undefined;
   lastOutcome: AskOutcome;
+  /** When the last question that has ended failed; undefined: it did not, or there was none. */
+  failedAtMs: number | undefined;
 }
 
 /** A store of key-set documents: Cache API or KV. Reads are bounded in time by the adapter; both may reject. */
@@ -51,6 +53,10 @@ export const isFresh = ({ keySet }: IssuerKeys, nowMs: number): boolean =>
   keySet !== undefined &&
   ageMs(keySet, nowMs) < JWKS_FRESH_MS &&
   !isFromFuture(keySet.document.fetched_at_ms, nowMs);
+
+/** Has Cognito failed since the set was fetched, here or by another isolate? A question that is under way changes nothing. */
+export const hasFailedSince = ({ keySet, failedAtMs }: IssuerKeys): boolean =>
+  failedAtMs !== undefined && (keySet === undefined || keySet.document.fetched_at_ms < failedAtMs);
 
 /** A clock that was set back does not lock anybody out. */
 const isLongAgo = (ms: number | undefined, nowMs: number): boolean =>

@@ -6,6 +6,7 @@ import {
   type AskOutcome,
   adopt,
   getDocument,
+  hasFailedSince,
   type IssuerKeys,
   isFresh,
   type KeySetStores,
@@ -46,6 +47,7 @@ export interface JwksHealth {
   readonly keys: number;
   /** Milliseconds since the epoch; undefined where there is no set. */
   readonly fetchedAtMs: number | undefined;
+  /** The last fetch that has ended failed, and no newer set has come since. */
   readonly lastFetchFailed: boolean;
 }
 
@@ -99,8 +101,10 @@ async function askCognito(look: LookUp): Promise<AskOutcome> {
   keys.lastOutcome = "pending";
   try {
     keys.lastOutcome = await fetchKeySet(look);
+    keys.failedAtMs = undefined;
   } catch (error) {
     keys.lastOutcome = "failed";
+    keys.failedAtMs = scope.now();
     const reason = error instanceof Error ? error.message : "unknown";
     scope.report({ event: "jwks_fetch_failed", issuer: issuer.issuer, reason });
   }
@@ -127,6 +131,7 @@ export function createJwks(): Jwks {
       askedAtMs: undefined,
       unknownAskedAtMs: undefined,
       lastOutcome: "ok",
+      failedAtMs: undefined,
     };
     issuers.set(issuer, keys);
     return keys;
@@ -213,7 +218,7 @@ export function createJwks(): Jwks {
       return {
         keys: keySet?.keys.size ?? 0,
         fetchedAtMs: keySet?.document.fetched_at_ms,
-        lastFetchFailed: keys.lastOutcome === "failed",
+        lastFetchFailed: hasFailedSince(keys),
       };
     },
   };

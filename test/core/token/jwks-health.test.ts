@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { JwksHealth } from "../../../src/core/token/jwks.ts";
+import type { JwksAnswer, JwksHealth } from "../../../src/core/token/jwks.ts";
 import { createLatch } from "../../support/fake-scope.ts";
 import { createSigningKey, type SigningKey } from "../../support/tokens.ts";
 import {
@@ -98,4 +98,45 @@ describe("the health of an issuer's keys", () => {
     await waiting;
     expect((await health()).lastFetchFailed).toBe(true);
   });
+
+  it("keeps telling of a failed fetch while the next one is under way", async () => {
+    await isolate.find("a");
+    world.onFetch = unreachable;
+    await world.scope.advance(10_000);
+    await isolate.find("x");
+    const latch = createLatch<JwksAnswer>();
+    world.onFetch = () => latch.promise;
+    await world.scope.advance(10_000);
+    const waiting = isolate.find("x");
+    await world.scope.idle();
+    expect((await health()).lastFetchFailed).toBe(true);
+    latch.open({ status: 200, body: { keys: [a.jwk] } });
+    await waiting;
+    expect((await health()).lastFetchFailed).toBe(false);
+  });
+
+  for (const [what, fetchedAfterMs, failed] of [
+    [
+      "no longer tells of a failed fetch once a set has come that another isolate fetched later",
+      10_001,
+      false,
+    ],
+    ["tells of a failed fetch although a set has come that another isolate fetched before", 9_999, true],
+  ] as const)
+    it(what, async () => {
+      await isolate.find("a");
+      world.onFetch = unreachable;
+      await world.scope.advance(10_000);
+      await isolate.find("x");
+      expect((await health()).lastFetchFailed).toBe(true);
+      await world.scope.settled(); // its own set is written
+      world.cache.entries.clear();
+      world.kv.entries.set(KEY, world.document([a.jwk], START_MS + fetchedAfterMs));
+      await world.scope.advance(10 * MINUTE - 10_000);
+      expect(await health()).toEqual({
+        keys: 1,
+        fetchedAtMs: START_MS + fetchedAfterMs,
+        lastFetchFailed: failed,
+      });
+    });
 });

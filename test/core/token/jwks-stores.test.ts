@@ -131,6 +131,7 @@ describe("a fetched set", () => {
       askedAtMs: undefined,
       unknownAskedAtMs: undefined,
       lastOutcome: "ok",
+      failedAtMs: undefined,
     };
     const old = { issuer: KEY, fetched_at_ms: START_MS, keys: [{ kid: "a", n: a.jwk.n ?? "", e: "AQAB" }] };
     const fetched = await importKeySet(
