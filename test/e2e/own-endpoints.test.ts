@@ -142,6 +142,11 @@ describe("health of a single pool", () => {
     stack.cognito.handler = undefined;
     const [status, health] = await healthOf(stack.gateway);
     expect([status, health.status]).toEqual([200, "degraded"]);
+    const asked = stack.cognito.received.length;
+    await stack.gateway.runCron(); // within 10 s of the failure
+    expect((await healthOf(stack.gateway))[1].status).toBe("degraded");
+    expect(stack.cognito.received.length).toBe(asked);
+    await stack.gateway.advance(10_000);
     await stack.gateway.runCron();
     expect((await healthOf(stack.gateway))[1].status).toBe("ok");
   });

@@ -65,12 +65,16 @@ const isLongAgo = (ms: number | undefined, nowMs: number): boolean =>
 /** Has it been long enough since Cognito was last asked? */
 export const mayAsk = ({ askedAtMs }: IssuerKeys, nowMs: number): boolean => isLongAgo(askedAtMs, nowMs);
 
+/** May somebody ask who need not wait for what others asked: the cron? A failure keeps all of them waiting. */
+export const mayAskAhead = (keys: IssuerKeys, nowMs: number): boolean =>
+  keys.lastOutcome === "ok" || mayAsk(keys, nowMs);
+
 /**
  * May an unknown `kid` ask? A set that was fetched a moment ago for a known one may have been overtaken by a rotation,
  * so only unknown ones keep each other waiting, and failures all.
  */
 export const mayAskForUnknown = (keys: IssuerKeys, nowMs: number): boolean =>
-  isLongAgo(keys.unknownAskedAtMs, nowMs) && (keys.lastOutcome === "ok" || mayAsk(keys, nowMs));
+  isLongAgo(keys.unknownAskedAtMs, nowMs) && mayAskAhead(keys, nowMs);
 
 const isNewer = ({ fetched_at_ms }: KeySetDocument, { keySet }: IssuerKeys): boolean =>
   keySet === undefined || fetched_at_ms > keySet.document.fetched_at_ms;

@@ -12,6 +12,7 @@ import {
   type KeySetStores,
   loadStored,
   mayAsk,
+  mayAskAhead,
   mayAskForUnknown,
   putDocument,
   servableSet,
@@ -63,7 +64,10 @@ export interface Jwks {
     sources: JwksSources,
     scope: Scope,
   ): FoundKey | Refusal | Promise<FoundKey | Refusal>;
-  /** Asks Cognito and refreshes the stores, for a cron; a derived issuer only once it has an entry in KV. */
+  /**
+   * Asks Cognito and refreshes the stores, for a cron; a derived issuer only once it has an entry in KV, and none
+   * within 10 s of a failure.
+   */
   warm(issuer: Issuer, sources: JwksSources, scope: Scope): Promise<void>;
   /** What is known of an issuer's keys; looks in Cache API and KV, never at Cognito. */
   health(issuer: Issuer, sources: JwksSources, scope: Scope): Promise<JwksHealth>;
@@ -208,7 +212,9 @@ export function createJwks(): Jwks {
       const { found, document } = await getDocument("kv", issuer.issuer, sources, scope);
       if (!found && issuer.form !== "explicit") return;
       if (document !== undefined) await adopt(keys, document);
-      await asking.join(issuer.issuer, scope, () => askCognito({ issuer, keys, sources, scope }));
+      await asking.join(issuer.issuer, scope, async () =>
+        mayAskAhead(keys, scope.now()) ? askCognito({ issuer, keys, sources, scope }) : keys.lastOutcome,
+      );
     },
 
     async health(issuer, sources, scope) {

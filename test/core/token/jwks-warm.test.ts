@@ -86,6 +86,28 @@ describe("the cron", () => {
     expect(world.asked).toEqual([0, 0]);
   });
 
+  it("asks nothing within 10 seconds of a failure, of its own or of a request", async () => {
+    world.onFetch = unreachable;
+    await isolate.find("a");
+    await warm("explicit");
+    await world.scope.advance(9_999);
+    await warm("explicit");
+    expect(world.asked).toEqual([0]);
+    await world.scope.advance(1);
+    await warm("explicit");
+    expect(world.asked).toEqual([0, 10_000]);
+    await warm("explicit");
+    expect(world.asked).toEqual([0, 10_000]);
+  });
+
+  it("takes over what KV has got meanwhile also within 10 seconds of a failure", async () => {
+    world.onFetch = unreachable;
+    await isolate.find("a");
+    world.kv.entries.set(KEY, world.document([a.jwk], START_MS));
+    await warm("explicit");
+    expect(await isolate.find("a")).toBe("memory");
+  });
+
   it("leaves KV as it is when Cognito fails", async () => {
     const document = world.document([a.jwk], START_MS - HOUR);
     world.kv.entries.set(KEY, document);
