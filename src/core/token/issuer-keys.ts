@@ -24,6 +24,8 @@ export interface IssuerKeys {
   lastOutcome: AskOutcome;
   /** When the last question that has ended failed; undefined: it did not, or there was none. */
   failedAtMs: number | undefined;
+  /** Every store was read last with the answer that it has no entry: there has never been a set. */
+  neverStored: boolean;
 }
 
 /** A store of key-set documents: Cache API or KV. Reads are bounded in time by the adapter; both may reject. */
@@ -103,30 +105,31 @@ export async function putDocument(
   }
 }
 
-/** What a store holds for an issuer, of whatever age. `found` is also true of an entry that is corrupt. */
-export interface StoredDocument {
-  readonly found: boolean;
-  readonly document: KeySetDocument | undefined;
-}
+/** What a store holds for an issuer, a document of whatever age. `unread`: it could not be asked. */
+export type Stored = KeySetDocument | "none" | "corrupt" | "unread";
 
-/** Reads a store. Failures and corrupt entries are reported and skipped. */
+/** Is it a document that may be used, as to its form? */
+export const isDocument = (stored: Stored): stored is KeySetDocument => typeof stored !== "string";
+
+/** Reads a store. Failures and corrupt entries are reported. */
 export async function getDocument(
   name: StoreName,
   issuer: string,
   stores: KeySetStores,
   scope: Scope,
-): Promise<StoredDocument> {
+): Promise<Stored> {
   let value: unknown;
   try {
     value = await stores[name].get(issuer);
   } catch {
     scope.report({ event: "jwks_store_failed", store: name, operation: "get", issuer });
-    return { found: false, document: undefined };
+    return "unread";
   }
-  if (value === undefined) return { found: false, document: undefined };
+  if (value === undefined) return "none";
   const document = parseDocument(value, issuer, scope.now());
-  if (document === undefined) scope.report({ event: "jwks_entry_corrupt", store: name, issuer });
-  return { found: true, document };
+  if (document !== undefined) return document;
+  scope.report({ event: "jwks_entry_corrupt", store: name, issuer });
+  return "corrupt";
 }
 
 /**
@@ -140,12 +143,15 @@ export async function loadStored(
   scope: Scope,
 ): Promise<StoreName | undefined> {
   let newest: StoreName | undefined;
+  let neverStored = true;
   for (const name of ["cache", "kv"] as const) {
-    const { document } = await getDocument(name, issuer, stores, scope);
-    if (document === undefined || !(await adopt(keys, document))) continue;
+    const stored = await getDocument(name, issuer, stores, scope);
+    if (stored !== "none") neverStored = false;
+    if (!isDocument(stored) || !(await adopt(keys, stored))) continue;
     newest = name;
-    if (name === "kv") scope.defer(putDocument("cache", document, stores, scope));
+    if (name === "kv") scope.defer(putDocument("cache", stored, stores, scope));
     if (isFresh(keys, scope.now())) break;
   }
+  keys.neverStored = neverStored;
   return newest;
 }

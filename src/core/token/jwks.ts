@@ -8,6 +8,7 @@ import {
   getDocument,
   hasFailedSince,
   type IssuerKeys,
+  isDocument,
   isFresh,
   type KeySetStores,
   loadStored,
@@ -86,7 +87,7 @@ const ignoreFailure = (work: Promise<unknown>): Promise<unknown> => work.catch((
 /** Fetches, imports and stores a set. A failure leaves the old one in place. */
 async function fetchKeySet({ issuer, keys, sources, scope }: LookUp): Promise<AskOutcome> {
   const answer = await sources.fetch(issuer.jwksUrl);
-  const isUnused = issuer.form === "updated" && keys.keySet === undefined;
+  const isUnused = issuer.form === "updated" && keys.keySet === undefined && keys.neverStored;
   if (isUnused && (answer.status === 403 || answer.status === 404)) return "unused";
   if (answer.status !== 200) throw new Error(`status ${answer.status}`);
   const jwks = parseJwks(answer.body);
@@ -136,6 +137,7 @@ export function createJwks(): Jwks {
       unknownAskedAtMs: undefined,
       lastOutcome: "ok",
       failedAtMs: undefined,
+      neverStored: false,
     };
     issuers.set(issuer, keys);
     return keys;
@@ -209,9 +211,11 @@ export function createJwks(): Jwks {
 
     async warm(issuer, sources, scope) {
       const keys = keysOf(issuer);
-      const { found, document } = await getDocument("kv", issuer.issuer, sources, scope);
-      if (!found && issuer.form !== "explicit") return;
-      if (document !== undefined) await adopt(keys, document);
+      const stored = await getDocument("kv", issuer.issuer, sources, scope);
+      const hasEntry = stored === "corrupt" || isDocument(stored);
+      if (!hasEntry && issuer.form !== "explicit") return;
+      if (hasEntry) keys.neverStored = false;
+      if (isDocument(stored)) await adopt(keys, stored);
       await asking.join(issuer.issuer, scope, async () =>
         mayAskAhead(keys, scope.now()) ? askCognito({ issuer, keys, sources, scope }) : keys.lastOutcome,
       );

@@ -132,6 +132,7 @@ describe("a fetched set", () => {
       unknownAskedAtMs: undefined,
       lastOutcome: "ok",
       failedAtMs: undefined,
+      neverStored: true,
     };
     const old = { issuer: KEY, fetched_at_ms: START_MS, keys: [{ kid: "a", n: a.jwk.n ?? "", e: "AQAB" }] };
     const fetched = await importKeySet(

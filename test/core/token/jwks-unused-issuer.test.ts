@@ -105,3 +105,44 @@ describe("the second issuer form, where it once served a set", () => {
       expect(await world.isolate().find("a", UPDATED)).toBe("jwks_unavailable");
     });
 });
+
+describe("the second issuer form, where a store cannot say that there has never been a set", () => {
+  for (const store of ["cache", "kv"] as const)
+    for (const [what, onGet] of [
+      ["cannot be read", unreachable],
+      ["holds a corrupt entry", async () => "{broken"],
+    ] as const)
+      for (const status of [403, 404])
+        it(`is an outage when it answers ${status} and ${store} ${what}`, async () => {
+          world[store].onGet = onGet;
+          world.onFetch = answering(status);
+          const isolate = world.isolate();
+          expect(await isolate.find("a", UPDATED)).toBe("jwks_unavailable");
+          expect(world.reported()).toContain("jwks_fetch_failed");
+          world[store].onGet = undefined;
+          await world.scope.advance(9_999);
+          expect(await isolate.find("a", UPDATED)).toBe("jwks_unavailable");
+          await world.scope.advance(1);
+          expect(await isolate.find("a", UPDATED)).toBe("invalid_signature"); // both have said so now
+        });
+
+  it("is an outage again when a store that said so before cannot be read", async () => {
+    world.onFetch = answering(403);
+    const isolate = world.isolate();
+    expect(await isolate.find("a", UPDATED)).toBe("invalid_signature");
+    world.kv.onGet = unreachable;
+    await world.scope.advance(10_000);
+    expect(await isolate.find("a", UPDATED)).toBe("jwks_unavailable");
+  });
+
+  it("is an outage for the cron that finds a corrupt entry, also where requests found none before", async () => {
+    world.onFetch = answering(403);
+    const isolate = world.isolate();
+    await isolate.find("a", UPDATED);
+    await world.scope.advance(10_000);
+    world.kv.entries.set(UPDATED.issuer, "garbage");
+    await isolate.jwks.warm(UPDATED, world.sources, world.scope);
+    expect(world.reported()).toEqual(["jwks_entry_corrupt kv", "jwks_fetch_failed"]);
+    expect(await isolate.find("a", UPDATED)).toBe("jwks_unavailable");
+  });
+});
