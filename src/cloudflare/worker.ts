@@ -5,6 +5,7 @@ import { type Answer, type Decision, refuse } from "../core/decision.ts";
 import { type ErrorCode, type Refusal, refusal } from "../core/errors.ts";
 import { createExchange, type Exchange } from "../core/exchange.ts";
 import { createGateway, type Gateway, type Sources } from "../core/gateway.ts";
+import { readHeaders } from "../core/http/client-headers.ts";
 import { isHealthPath, misconfiguredHealth } from "../core/http/own-endpoints.ts";
 import { refusalAnswer } from "../core/http/refusal-response.ts";
 import { compilePolicy } from "../core/policy/define.ts";
@@ -15,13 +16,15 @@ import { forward } from "./forward.ts";
 import { createPerEnvironment } from "./per-environment.ts";
 import { answerResponse, originResponse, type ResponseFacts } from "./respond.ts";
 import { listRevocations } from "./revocation-list.ts";
-import { createScope, report } from "./scope.ts";
+import { createScope, report, within } from "./scope.ts";
 import { createJwksSources, readAllowList } from "./stores.ts";
+
+const RATE_LIMIT_MS = 1_000;
 
 /** A limit protects the API from floods, not from strangers: when it fails, requests go on, and the log tells. */
 const rateLimit = (binding: RateLimit, name: string) => async (key: string) => {
   try {
-    return (await binding.limit({ key })).success;
+    return (await within(binding.limit({ key }), RATE_LIMIT_MS)).success;
   } catch {
     report({ event: "rate_limit_failed", binding: name });
     return true;
@@ -144,8 +147,9 @@ export function createWorker(policy: Policy): ExportedHandler<Env> {
 
   async function answer(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
     const startedAtMs = Date.now();
-    const clientIp = request.headers.get("cf-connecting-ip") ?? undefined;
-    const { method, url, headers } = request;
+    const { method, url } = request;
+    const headers = readHeaders(request.headers);
+    const clientIp = headers.get("cf-connecting-ip") ?? undefined;
     const exchange = createExchange({ method, url, headers, clientIp });
     gatewayOrigin = exchange.url.origin;
     const gateway = gatewayOf(env);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startFaultyGateway } from "../support/faults.ts";
 import { startGateway } from "../support/gateway.ts";
-import { type Call, type Stack, startStack } from "./stack.ts";
+import { type Call, eventually, type Stack, startStack } from "./stack.ts";
 
 const LIMIT = 3;
 let stack: Stack;
@@ -126,5 +127,28 @@ describe("without the bindings", () => {
       expect(await free.outcome("/x", { token })).toBe("200");
     }
     await free.close();
+  });
+});
+
+describe("a limit that cannot be asked", () => {
+  it.each(["throw", "reject", "hang"] as const)("limits nobody, and the log tells: %s", async (kind) => {
+    const faulty = await startStack(startFaultyGateway, {
+      policy: { routes: [{ path: "/pub/*", access: "public" }, { path: "/*" }] },
+      rateLimits: { PUBLIC_RATE_LIMIT: LIMIT, TENANT_RATE_LIMIT: LIMIT },
+    });
+    await faulty.gateway.setFaults({
+      "PUBLIC_RATE_LIMIT.limit": { kind },
+      "TENANT_RATE_LIMIT.limit": { kind },
+    });
+    expect(await faulty.outcome("/pub/x", fromAddress("203.0.113.250"))).toBe("200");
+    expect(await faulty.outcome("/x", { token: await faulty.id() })).toBe("200");
+    const failures = () => faulty.gateway.logs.filter(({ event }) => event === "rate_limit_failed");
+    await eventually(() =>
+      expect(failures()).toEqual([
+        { event: "rate_limit_failed", binding: "PUBLIC_RATE_LIMIT" },
+        { event: "rate_limit_failed", binding: "TENANT_RATE_LIMIT" },
+      ]),
+    );
+    await faulty.close();
   });
 });
