@@ -3,6 +3,7 @@ import { authorize } from "../src/core/authorize.ts";
 import { parseConfig } from "../src/core/config.ts";
 import { createExchange } from "../src/core/exchange.ts";
 import { createGateway, type Gateway, type Sources } from "../src/core/gateway.ts";
+import { readHeaders } from "../src/core/http/client-headers.ts";
 import { compilePolicy } from "../src/core/policy/define.ts";
 import { run } from "../src/core/steps.ts";
 import { createVerifiedCache } from "../src/core/token/verified-cache.ts";
@@ -94,7 +95,7 @@ export async function createCoreBench({ jwks, tokens }: CoreTokens): Promise<Cor
     const request = {
       method: "GET",
       url: `https://api.example.com${TARGET}`,
-      headers,
+      headers: readHeaders(headers),
       clientIp: "203.0.113.7",
     };
     const exchange = createExchange(request);

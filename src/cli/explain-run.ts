@@ -3,6 +3,7 @@ import type { Decision } from "../core/decision.ts";
 import { isRefusal, type Refusal } from "../core/errors.ts";
 import { createExchange, type Exchange, type Step } from "../core/exchange.ts";
 import type { Gateway, Sources } from "../core/gateway.ts";
+import type { ClientHeaders } from "../core/http/client-headers.ts";
 import type { Notice, Scope } from "../core/scope.ts";
 import { run } from "../core/steps.ts";
 import { type AllowList, parseAllowList } from "../core/tenant/allow-list.ts";
@@ -53,7 +54,7 @@ export interface Trace {
 
 const NO_STORE = { get: async () => undefined, put: async () => undefined };
 
-function unverifiedOf(headers: Headers): UnverifiedToken | undefined {
+function unverifiedOf(headers: ClientHeaders): UnverifiedToken | undefined {
   const token = bearerToken(headers.get("authorization"));
   const decoded = isRefusal(token) ? token : decodeToken(token);
   return isRefusal(decoded) ? undefined : decoded;

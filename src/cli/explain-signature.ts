@@ -1,10 +1,11 @@
 import { isRefusal } from "../core/errors.ts";
+import type { ClientHeaders } from "../core/http/client-headers.ts";
 import { bearerToken, MAX_TOKEN_CHARS } from "../core/token/bearer.ts";
 import { parseJwks } from "../core/token/key-set.ts";
 import type { Trace } from "./explain-run.ts";
 import { printable, shown } from "./printable.ts";
 
-function whyMalformed(headers: Headers): string {
+function whyMalformed(headers: ClientHeaders): string {
   const token = bearerToken(headers.get("authorization"));
   if (isRefusal(token)) return "";
   if (token.length > MAX_TOKEN_CHARS)

@@ -11,6 +11,7 @@ import { type Decision, refuse } from "./decision.ts";
 import { errorRow, isRefusal, type Refusal, refusal } from "./errors.ts";
 import type { Exchange, Step } from "./exchange.ts";
 import { type Gateway, originOf, type RateLimit, type Sources } from "./gateway.ts";
+import type { ClientHeaders } from "./http/client-headers.ts";
 import { allowedOrigin, isPreflight, preflightAnswer } from "./http/cors.ts";
 import { answerOwnEndpoint, isOwnPath, OWN_METHODS } from "./http/own-endpoints.ts";
 import { type CanonicalPath, canonicalPath } from "./http/path.ts";
@@ -35,7 +36,7 @@ export const corsOriginOf = ({ request, route }: Exchange, gateway: Gateway): st
   allowedOrigin(request.headers.get("origin"), route?.cors ?? gateway.config.corsOrigins);
 
 /** An empty header is no header: nothing was said. */
-const tenantHeaderOf = (headers: Headers): string | null => headers.get("x-tenant-id") || null;
+const tenantHeaderOf = (headers: ClientHeaders): string | null => headers.get("x-tenant-id") || null;
 
 function decidePreflight(exchange: Exchange, gateway: Gateway, { path, segments }: CanonicalPath): Decision {
   const { headers } = exchange.request;

@@ -1,4 +1,5 @@
 import type { Refusal } from "./errors.ts";
+import type { ClientHeaders } from "./http/client-headers.ts";
 import { type UrlParts, urlParts } from "./http/path.ts";
 import type { CompiledRoute } from "./policy/schema.ts";
 import type { Verification } from "./token/verify.ts";
@@ -7,7 +8,7 @@ import type { Verification } from "./token/verify.ts";
 export interface ClientRequest {
   readonly method: string;
   readonly url: string;
-  readonly headers: Headers;
+  readonly headers: ClientHeaders;
   /** Address of the connection; undefined where the platform names none. */
   readonly clientIp: string | undefined;
 }
@@ -54,7 +55,7 @@ export interface Exchange {
 const REQUEST_ID = /^[\w-]{8,128}$/;
 
 /** The caller's `x-request-id` if it is 8 to 128 of `A-Za-z0-9_-`, else a new UUID. */
-const requestIdOf = (headers: Headers): string => {
+const requestIdOf = (headers: ClientHeaders): string => {
   const given = headers.get("x-request-id");
   return given !== null && REQUEST_ID.test(given) ? given : crypto.randomUUID();
 };

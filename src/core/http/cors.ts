@@ -1,4 +1,5 @@
 import type { Answer, HeaderList } from "../decision.ts";
+import type { ClientHeaders } from "./client-headers.ts";
 
 /** Response headers that a page of another origin may read. */
 const EXPOSED = "www-authenticate, x-request-id, retry-after";
@@ -23,7 +24,7 @@ export const corsHeaders = (origin: string, exposed?: string | null): HeaderList
 ];
 
 /** Is this a preflight (Fetch, CORS-preflight request)? Any other `OPTIONS` is an ordinary request. */
-export const isPreflight = (method: string, headers: Headers): boolean =>
+export const isPreflight = (method: string, headers: ClientHeaders): boolean =>
   method === "OPTIONS" && headers.has("origin") && headers.has("access-control-request-method");
 
 function allowedHeaders(requested: string | null): string {
@@ -38,7 +39,7 @@ function allowedHeaders(requested: string | null): string {
 export function preflightAnswer(
   origin: string | undefined,
   methods: readonly string[],
-  requestHeaders: Headers,
+  requestHeaders: ClientHeaders,
 ): Answer {
   if (origin === undefined) return { status: 204, headers: [["cache-control", "no-store"]], body: null };
   return {

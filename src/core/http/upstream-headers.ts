@@ -1,6 +1,7 @@
 import type { HeaderEdits, HeaderList } from "../decision.ts";
 import type { CallerKind } from "../policy/schema.ts";
 import type { Principal } from "../principal.ts";
+import type { ClientHeaders } from "./client-headers.ts";
 
 /** Who the origin is told is calling, all of it verified. */
 export interface Identity {
@@ -134,22 +135,21 @@ export interface UpstreamHeaders extends HeaderEdits {
  * gateway's word are removed, the gateway's own are set, each exactly once.
  */
 export function upstreamHeaders(
-  clientHeaders: Headers,
+  clientHeaders: ClientHeaders,
   identity: Identity | undefined,
   facts: ForwardingFacts,
 ): UpstreamHeaders {
   const remove: string[] = [];
   let passingChars = 0;
   let connection: string | undefined;
-  const sent = [...clientHeaders]; // the cheapest way in workerd to see them all
-  for (const [name, value] of sent) {
+  for (const [name, value] of clientHeaders) {
     if (passes(name, facts)) passingChars += lineChars(name, value);
     else remove.push(name);
     if (name === "connection") connection = value;
   }
   if (connection !== undefined) {
     const named = namesOf(connection);
-    for (const [name, value] of sent) {
+    for (const [name, value] of clientHeaders) {
       if (!named.has(name) || !passes(name, facts)) continue;
       remove.push(name);
       passingChars -= lineChars(name, value);
@@ -164,7 +164,7 @@ export function upstreamHeaders(
 }
 
 /** The header lines that are sent: the client's that pass, then the gateway's own. */
-export function editedHeaders(clientHeaders: Headers, { remove, set }: HeaderEdits): HeaderList {
+export function editedHeaders(clientHeaders: ClientHeaders, { remove, set }: HeaderEdits): HeaderList {
   const removed = new Set(remove);
   return [...[...clientHeaders].filter(([name]) => !removed.has(name)), ...set];
 }
@@ -184,7 +184,7 @@ export function requestHeadFits(
   method: string,
   target: string,
   host: string,
-  clientHeaders: Headers,
+  clientHeaders: ClientHeaders,
   headers: UpstreamHeaders,
   limitBytes: number,
 ): boolean {
