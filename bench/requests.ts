@@ -55,7 +55,12 @@ async function startWorkers(origin: Origin, jwks: unknown) {
     startWorker({ script: await bundle(gatewayEntry(routes)), vars, namespaces });
   const joseVars = { ORIGIN_URL: origin.url, ISSUER, CLIENT_ID, JWKS: jwks };
   const pass = 'export { default } from "./bench/contenders/pass-through.ts";';
+  const undecided = 'export { default } from "./bench/contenders/undecided.ts";';
   return {
+    undecided: await startWorker({
+      script: await bundle(undecided),
+      vars: { ORIGIN_URL: origin.url, ORIGIN_TIMEOUT_MS: 30_000 },
+    }),
     pass: await startWorker({ script: await bundle(pass), vars: { ORIGIN_URL: origin.url } }),
     one: await gateway(1),
     fifty: await gateway(50),
@@ -87,9 +92,10 @@ function contendersOf(
     (token: () => string): NextRequest =>
     () =>
       requestHead(TARGET, token(), "browser");
-  const { pass, one, fifty, jose } = workers;
+  const { pass, undecided, one, fifty, jose } = workers;
   return [
     { name: "pass-through", workload: "known", worker: pass, next: of(known) },
+    { name: "no decision", workload: "known", worker: undecided, next: of(known) },
     { name: "edge", workload: "known, 1 route", worker: one, next: of(known) },
     { name: "edge", workload: "known, 50 routes", worker: fifty, next: of(known) },
     { name: "edge", workload: "first-seen, 50 routes", worker: fifty, next: of(fresh) },

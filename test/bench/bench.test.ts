@@ -57,6 +57,7 @@ describe("npm run bench", () => {
   it("measures whole requests at both concurrencies, with 1 and 50 routes, against both other Workers", () => {
     const workloads = [
       "pass-through: known",
+      "no decision: known",
       "edge: known, 1 route",
       "edge: known, 50 routes",
       "edge: first-seen, 50 routes",
