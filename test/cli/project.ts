@@ -97,6 +97,7 @@ main = "src/worker.ts"
 compatibility_date = "2026-08-01"
 workers_dev = false
 minify = true
+keep_names = false
 
 [triggers]
 crons = ["*/5 * * * *"]
