@@ -1,9 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** The core's tests in Node alone: what a mutation run asks again and again. */
+/** The core's tests in Node alone, or those of one area: what a mutation run asks again and again. */
 export default defineConfig({
   test: {
-    include: ["test/core/**/*.test.ts"],
+    include: [process.env["MUTATION_TESTS"] ?? "test/core/**/*.test.ts"],
     isolate: false, // one worker for all files of a run: starting one costs more than its tests
     testTimeout: 20_000,
     hookTimeout: 30_000,
