@@ -8,6 +8,7 @@ import {
   type SigningKey,
   sign,
 } from "../support/tokens.ts";
+import { NAMESPACE_IDS } from "./kv-project.ts";
 import { type LocalKv, openLocalKv } from "./local-kv.ts";
 import {
   createProject,
@@ -54,7 +55,7 @@ beforeAll(async () => {
   issuer = `${cognito.url}/us-east-2_Ab12Cd34E`;
   const pool = `USER_POOLS = [{ id = "us-east-2_Ab12Cd34E", client_ids = ["app-client"], issuers = [{ issuer = "${issuer}", jwks_url = "${issuer}/jwks.json" }] }]`;
   const toml = wranglerToml(pool);
-  // each look into KV is a run of wrangler: only the tests about KV have one
+  // each look into KV is a run of wrangler: only the test about revocations has them bound
   project = await createProject(
     toml.replace(/\[\[env\.dev\.kv_namespaces]]\nbinding = "REVOCATIONS"\nid = .*\n/, ""),
     POLICY,
@@ -387,39 +388,38 @@ describe("edge explain, a refusal", () => {
 describe("edge explain, a machine and KV", { timeout: WRANGLER_TIMEOUT_MS }, () => {
   let allowLists: LocalKv;
   let revocations: LocalKv;
-  let close: () => Promise<void>;
+  let close: () => Promise<unknown>;
 
   beforeAll(async () => {
-    const kv = await openLocalKv(kvProject, [
-      "22222222222222222222222222222222",
-      "33333333333333333333333333333333",
+    const [lists, entries] = await Promise.all([
+      openLocalKv(project, [NAMESPACE_IDS.M2M_TENANTS]),
+      openLocalKv(kvProject, [NAMESPACE_IDS.REVOCATIONS]),
     ]);
-    [allowLists, revocations] = kv.namespaces as [LocalKv, LocalKv];
-    close = kv.close;
+    [allowLists] = lists.namespaces as [LocalKv];
+    [revocations] = entries.namespaces as [LocalKv];
+    close = () => Promise.all([lists.close(), entries.close()]);
   });
   afterAll(() => close());
-
-  const explainKv = (args: readonly string[], token: string) => explain(args, token, kvProject);
 
   it("reads the machine's allow-list from KV, and names the command that grants", async () => {
     await allowLists.put("machine-1", '{"tenants":["acme"],"role":"agent"}');
     const token = await sign(key, machineClaims(issuer, now()));
-    const passed = await explainKv([...get("/v1/x"), "--tenant", "acme"], token);
+    const passed = await explain([...get("/v1/x"), "--tenant", "acme"], token);
     expect(passed.explanation.decision).toBe("forward");
     expect(passed.explanation.upstream?.identity).toMatchObject({
       "x-auth-caller": "m2m",
       "x-auth-role": "agent",
     });
-    const refused = await explainKv([...get("/v1/x"), "--tenant", "globex"], token);
+    const refused = await explain([...get("/v1/x"), "--tenant", "globex"], token);
     expect(refused.explanation.error).toBe("tenant_not_allowed");
     expect(refused.step("tenant")?.saw).toBe("x-tenant-id globex; allow-list: acme");
     expect(refused.explanation.way_out?.operator).toBe("npx edge m2m grant machine-1 globex --env dev");
   });
 
   it("reads the allow-list from a file where one is named", async () => {
-    const file = await kvProject.write("list.json", '["globex"]');
+    const file = await project.write("list.json", '["globex"]');
     const token = await sign(key, machineClaims(issuer, now(), { sub: "machine-2", client_id: "machine-2" }));
-    const { explanation } = await explainKv(
+    const { explanation } = await explain(
       [...get("/v1/x"), "--tenant", "globex", "--allow-list-file", file],
       token,
     );
@@ -428,24 +428,26 @@ describe("edge explain, a machine and KV", { timeout: WRANGLER_TIMEOUT_MS }, () 
 
   it("says that a machine has no allow-list, and that a list is malformed", async () => {
     const token = (id: string) => sign(key, machineClaims(issuer, now(), { sub: id, client_id: id }));
-    const none = await explainKv([...get("/v1/x"), "--tenant", "acme"], await token("-unknown"));
+    const none = await explain([...get("/v1/x"), "--tenant", "acme"], await token("-unknown"));
     expect(none.step("tenant")?.saw).toBe("x-tenant-id acme; it has no allow-list, or a disabled one");
     await allowLists.put("machine-3", "acme");
-    const malformed = await explainKv([...get("/v1/x"), "--tenant", "acme"], await token("machine-3"));
+    const malformed = await explain([...get("/v1/x"), "--tenant", "acme"], await token("machine-3"));
     expect(malformed.explanation.error).toBe("allowlist_unavailable");
     expect(malformed.step("tenant")?.saw).toBe("x-tenant-id acme; its allow-list is malformed");
   });
 
   it("names the entry that revokes a token, from its metadata or its value", async () => {
-    const person = (sub: string) => sign(key, idClaims(issuer, now(), { sub }));
+    const of = async (sub: string) =>
+      explain(get("/v1/x"), await sign(key, idClaims(issuer, now(), { sub })), kvProject);
     await revocations.put("sub:with-metadata", "", { metadata: { before: now() + 60 } });
+    const metadata = await of("with-metadata");
+    expect(metadata.explanation.error).toBe("token_revoked");
+    expect(metadata.step("revocation")?.saw).toContain("sub:with-metadata");
     await revocations.put("sub:with-value", "{}");
-    for (const sub of ["with-metadata", "with-value"]) {
-      const { explanation, step } = await explainKv(get("/v1/x"), await person(sub));
-      expect(explanation.error).toBe("token_revoked");
-      expect(step("revocation")?.saw).toContain(`sub:${sub}`);
-    }
-    const live = await explainKv(get("/v1/x"), await person("somebody-else"));
+    const value = await of("with-value");
+    expect(value.explanation.error).toBe("token_revoked");
+    expect(value.step("revocation")?.saw).toContain("sub:with-value");
+    const live = await of("somebody-else");
     expect(live.step("revocation")?.saw).toBe("2 entries, none of them names this token");
   });
 });

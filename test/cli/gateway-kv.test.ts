@@ -52,9 +52,10 @@ async function ask(token: string, tenant?: string): Promise<number | string> {
   return response.status === 200 ? 200 : ((await response.json()) as { error: string }).error;
 }
 
-const change = async (args: readonly string[]): Promise<void> => {
+const change = async (args: readonly string[]): Promise<string> => {
   const run = await edge([...args, "--yes"], { cwd: project.folder });
   expect({ exitCode: run.exitCode, stderr: run.stderr }).toMatchObject({ exitCode: 0 });
+  return run.stdout;
 };
 
 describe("edge and the running gateway, over the same KV", { timeout: WRANGLER_TIMEOUT_MS }, () => {
@@ -74,7 +75,9 @@ describe("edge and the running gateway, over the same KV", { timeout: WRANGLER_T
 
   it("sees a lifted revocation and a taken grant after its copy's 30 seconds", async () => {
     await change(["unrevoke", "sub", "revoked-person"]);
-    await change(["m2m", "revoke", "machine-1", "acme"]);
+    expect(await change(["m2m", "revoke", "machine-1", "acme"])).toContain("~ machine-1\n    - acme\n");
+    // an empty list rather than none, and the role stays
+    expect(await (await gateway.kv("M2M_TENANTS")).get("machine-1")).toBe('{"tenants":[],"role":"agent"}');
     const person = await sign(key, idClaims(issuer, now() - 300, { sub: "revoked-person" }));
     const machine = await sign(key, machineClaims(issuer, now()));
     await expect.poll(() => ask(person), { timeout: 90_000, interval: 2_000 }).toBe(200);
