@@ -26,7 +26,7 @@ const HELP = {
   "POST /_control/rotate": "new signing keys; ?keep=1 leaves the old ones in the JWKS",
   "POST /_control/down": "an outage: 503; ?how=dropped ends connections",
   "POST /_control/up": "the outage is over",
-  "POST /_control/token":
+  "GET /_control/token":
     "a token as text: ?user=ada&use=id|access, or ?client=acme_agent; &scope= &expires_in=",
 };
 

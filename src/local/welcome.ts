@@ -61,10 +61,10 @@ export function welcome(running: Running): string {
     `  EDGE_CLIENT_SECRET=${secret} npx edge token m2m --domain ${cognito.url} --client-id ${MACHINE} --print access`,
     `  curl -s '${control}/token?user=ada&use=id'    (or client=${MACHINE}; also &scope= and &expires_in=)`,
     "Who may do what:",
-    `  npx edge m2m grant ${MACHINE} initech --env dev --local    (holds within a minute)`,
+    `  npx edge m2m grant ${MACHINE} initech --env dev --local    (holds within 30 seconds)`,
     "Rotate the signing keys, take Cognito down, and up again, while all runs:",
-    `  curl -X POST ${control}/rotate`,
-    `  curl -X POST ${control}/down`,
+    `  curl -X POST '${control}/rotate?keep=1'    (without keep=1 the tokens above are refused from then on)`,
+    `  curl -X POST ${control}/down    (known keys go on; after a restart of the gateway it is 503 jwks_unavailable)`,
     `  curl -X POST ${control}/up`,
     "",
     log === undefined

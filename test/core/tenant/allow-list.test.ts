@@ -217,7 +217,12 @@ describe("createAllowLists", () => {
       reads.push(clientId);
       return long;
     };
-    for (let index = 0; index < 10; index += 1) await lists.find(`machine-${index}`, readLong, scope);
+    await lists.find("anywhere", async () => '["*"]', scope);
+    await lists.find("nowhere", async () => null, scope);
+    for (let index = 0; index < 9; index += 1) await lists.find(`machine-${index}`, readLong, scope);
+    for (const clientId of ["anywhere", "nowhere"])
+      expect(lists.find(clientId, read, scope)).not.toBeInstanceOf(Promise);
+    await lists.find("machine-9", readLong, scope);
     expect(lists.find("machine-0", readLong, scope)).not.toBeInstanceOf(Promise);
     await find("a-short-one");
     expect(lists.find("machine-0", readLong, scope)).toBeInstanceOf(Promise);
