@@ -2,7 +2,9 @@ import type { Config } from "../core/config.ts";
 import { createGateway } from "../core/gateway.ts";
 import type { CompiledPolicy } from "../core/policy/schema.ts";
 import { createFindings, type Finding } from "./finding.ts";
+import { createNamespaceCommand } from "./kv-target-words.ts";
 import { findPlaceholders } from "./placeholders.ts";
+import { counted } from "./printable.ts";
 import { readConfig } from "./worker-env.ts";
 import { type Environment, environmentTitle } from "./wrangler-config.ts";
 
@@ -93,10 +95,10 @@ function checkEntrances(environment: Environment, { warning, note }: Findings): 
     if (!bound.has(name)) note(`${name}: is not bound, so ${consequence}`);
 }
 
-function checkDeployable({ kvNamespaces, routes }: Environment, { error }: Findings): void {
+function checkDeployable({ name, kvNamespaces, routes }: Environment, { error }: Findings): void {
   for (const { binding, id } of kvNamespaces)
     if (id === undefined)
-      error(`kv_namespaces ${binding}: has no id; create one with: wrangler kv namespace create ${binding}`);
+      error(`kv_namespaces ${binding}: has no id; create one with: ${createNamespaceCommand(binding, name)}`);
   if (routes.length === 0) error("routes: is empty; name the host that the gateway answers under");
 }
 
@@ -122,6 +124,6 @@ export async function checkEnvironment(
     for (const { path, value } of placeholders) error(`${path}: is still ${value}; put your own value there`);
     checkDeployable(environment, findings);
   } else if (placeholders.length > 0)
-    note(`${placeholders.length} placeholders (REPLACE_ME) are to be filled in before a deploy`);
+    note(`${counted(placeholders.length, "placeholder")} (REPLACE_ME) to be filled in before a deploy`);
   return list;
 }

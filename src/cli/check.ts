@@ -3,6 +3,7 @@ import { type CheckResult, checkProject } from "./check-project.ts";
 import { globalOptions } from "./context.ts";
 import { hasErrors } from "./finding.ts";
 import { createOutput } from "./output.ts";
+import { counted } from "./printable.ts";
 
 const DESCRIPTION = `Check configuration, policy and environments.
 
@@ -17,9 +18,10 @@ Examples:
   npx edge check --json                      the findings for another program`;
 
 function summary({ environments, findings }: CheckResult): string {
-  const count = (level: string): number => findings.filter((finding) => finding.level === level).length;
+  const count = (level: string): string =>
+    counted(findings.filter((finding) => finding.level === level).length, level);
   const scope = environments.length === 0 ? "nothing" : environments.join(", ");
-  return `Checked ${scope}: ${count("error")} errors, ${count("warning")} warnings, ${count("note")} notes.`;
+  return `Checked ${scope}: ${count("error")}, ${count("warning")}, ${count("note")}.`;
 }
 
 /** Adds `edge check`. */

@@ -7,6 +7,7 @@ import { readDescriptions } from "./doctor-input.ts";
 import { hasErrors } from "./finding.ts";
 import { createOutput } from "./output.ts";
 import { readPolicyFile } from "./policy-file.ts";
+import { counted } from "./printable.ts";
 import { LONGEST_TOKEN_SECONDS } from "./revocation-document.ts";
 import { readConfig } from "./worker-env.ts";
 import { environmentTitle, findWranglerConfig, readWranglerConfig } from "./wrangler-config.ts";
@@ -60,14 +61,14 @@ async function doctor(
   const output = createOutput({ json });
   const descriptions = await readDescriptions(files);
   const found = diagnose(descriptions, await readExpectations(env, revocationTtl));
-  const read = `${descriptions.pools.length} user pools and ${descriptions.clients.length} app clients`;
+  const read = `${counted(descriptions.pools.length, "user pool")} and ${counted(descriptions.clients.length, "app client")}`;
   output.result({ ok: !hasErrors(found), findings: found }, () => {
     for (const { level, where, what, mend } of found) {
       output.line(`${level}  ${where}: ${what}.`);
       output.line(`       mend: ${mend}`);
     }
     const errors = found.filter(({ level }) => level === "error").length;
-    output.line(`Read ${read}: ${errors} errors, ${found.length - errors} warnings.`);
+    output.line(`Read ${read}: ${counted(errors, "error")}, ${counted(found.length - errors, "warning")}.`);
   });
   if (hasErrors(found)) process.exitCode = 1;
 }

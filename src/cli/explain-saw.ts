@@ -4,7 +4,7 @@ import { canonicalPath } from "../core/http/path.ts";
 import { bearerToken } from "../core/token/bearer.ts";
 import type { Trace } from "./explain-run.ts";
 import { sawSignature } from "./explain-signature.ts";
-import { moment, printable, shown } from "./printable.ts";
+import { counted, moment, printable, shown } from "./printable.ts";
 
 const listed = (values: Iterable<string> | undefined): string =>
   [...(values ?? [])].map(printable).join(", ") || "none";
@@ -77,7 +77,8 @@ function sawRevocation({ exchange, revocations, taken, failures }: Trace): strin
     `kid:${kid}`,
   ]);
   const matching = revocations.filter(({ name }) => names.has(name));
-  if (matching.length === 0) return `${revocations.length} entries, none of them names this token`;
+  if (matching.length === 0)
+    return `${counted(revocations.length, "entry", "entries")}, none of them names this token`;
   return matching
     .map(({ name, metadata, text }) => `${printable(name)} ${shown(metadata ?? text ?? {})}`)
     .join("; ");

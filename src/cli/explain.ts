@@ -9,6 +9,7 @@ import { type ExplainSources, explainRequest, type Trace } from "./explain-run.t
 import { type ExplainedStep, explainSteps, stepsNotReached } from "./explain-steps.ts";
 import { fetchJwks } from "./jwks-fetch.ts";
 import { type KvPlace, readValues } from "./kv-documents.ts";
+import type { KvTarget } from "./kv-target-words.ts";
 import { createOutput } from "./output.ts";
 import { readPolicyFile } from "./policy-file.ts";
 import { listRevocations } from "./revocation-store.ts";
@@ -105,14 +106,14 @@ const stepLine = ({ number, step, outcome, saw }: ExplainedStep): string =>
   `${String(number ?? "").padStart(2)}  ${step.padEnd(17)} ${outcome.padEnd(12)} ${saw}`;
 
 /** Everything that is printed, as data. */
-function explanationOf(trace: Trace, env: string | undefined) {
+function explanationOf(trace: Trace, target: KvTarget) {
   const code = refusalCode(trace);
   const principal = trace.exchange.verification?.token.principal;
   const facts = {
     caller: principal?.caller,
     clientId: principal?.clientId,
     tenant: trace.exchange.request.headers.get("x-tenant-id") ?? undefined,
-    env,
+    target,
   };
   return {
     decision: trace.decision.kind,
@@ -148,7 +149,7 @@ async function explain(options: ExplainOptions, command: Command): Promise<void>
     `Allow-lists and revocations are read from ${remote ? "Cloudflare (--remote)" : "this machine (--local)"}.`,
   );
   const trace = await explainRequest(request, gateway, await createSources(options, chosen, remote));
-  const explanation = explanationOf(trace, chosen.environment.name);
+  const explanation = explanationOf(trace, { env: chosen.environment.name, remote });
   output.result(explanation, () => {
     for (const step of explanation.steps) output.line(stepLine(step));
     if (explanation.not_reached.length > 0)

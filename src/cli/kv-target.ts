@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { type GlobalOptions, globalOptions, RefusedError } from "./context.ts";
 import { type ChosenEnvironment, chooseEnvironment } from "./environment-choice.ts";
 import type { KvPlace } from "./kv-documents.ts";
+import { createNamespaceCommand } from "./kv-target-words.ts";
 import { createOutput, type Output } from "./output.ts";
 import { findPlaceholders } from "./placeholders.ts";
 import { environmentTitle } from "./wrangler-config.ts";
@@ -35,7 +36,7 @@ export function openKv(command: Command, binding: string): KvCommand {
   );
   if (options.remote && placeholder !== undefined)
     throw new RefusedError(
-      `The id of ${binding} is still ${placeholder.value}: create it with npx wrangler kv namespace create ${binding}, and put its id into wrangler.toml.`,
+      `The id of ${binding} is still ${placeholder.value}: create it with ${createNamespaceCommand(binding, environment.name)}, and put its id into wrangler.toml.`,
     );
   output.note(
     options.remote

@@ -54,6 +54,8 @@ export async function makeChange(change: IntendedChange, kv: KvCommand): Promise
   refuseChanged(change.seen, await change.readAgain(plan));
   await writePlan(plan, place);
   output.result({ ok: true, applied: true, ...planJson(plan), warnings }, () =>
-    output.line("Done, and read back. The gateway sees it within about 90 s, KV's own delay and its copy."),
+    output.line(
+      `Done, and read back. The gateway sees it within ${place.remote ? "about 90 s, KV's own delay and its copy" : "30 seconds"}.`,
+    ),
   );
 }

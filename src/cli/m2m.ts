@@ -1,6 +1,8 @@
 import { type Command, Option } from "commander";
 import { globalOptions, RefusedError, UsageError } from "./context.ts";
+import type { KvPlace } from "./kv-documents.ts";
 import { openKv } from "./kv-target.ts";
+import { targetWords } from "./kv-target-words.ts";
 import { makeChange, showPlan, warnOf } from "./m2m-change.ts";
 import {
   ANY_TENANT,
@@ -16,7 +18,7 @@ import { clientsFile, FILE_FORMATS, type FileFormat, readClientsFile } from "./m
 import { planChanges, removesMuch } from "./m2m-plan.ts";
 import { planJson, storedLine, tenantsText } from "./m2m-plan-text.ts";
 import { documentsOf, readAllClients, readClients } from "./m2m-store.ts";
-import { shown } from "./printable.ts";
+import { counted, shellWord, shown } from "./printable.ts";
 
 const BINDING = "M2M_TENANTS";
 
@@ -80,7 +82,7 @@ async function list(_options: unknown, command: Command): Promise<void> {
         stateOf(document),
       ]),
     );
-    output.line(`${documents.length} clients.`);
+    output.line(`${counted(documents.length, "client")}.`);
   });
   for (const [clientId, document] of documents)
     if (isMalformed(document))
@@ -93,7 +95,7 @@ async function show(clientId: string, _options: unknown, command: Command): Prom
   const document = documentsOf(await readClients([clientId], kv.place)).get(clientId);
   if (document === undefined)
     throw new RefusedError(
-      `${clientId} has no allow-list, so it is let in nowhere: npx edge m2m grant ${clientId} TENANT`,
+      `${clientId} has no allow-list, so it is let in nowhere: npx edge m2m grant ${shellWord(clientId)} TENANT${targetWords(kv.place)}`,
     );
   const { output } = kv;
   output.result({ client_id: clientId, ...storedJson(document) }, () => {
@@ -110,12 +112,12 @@ async function show(clientId: string, _options: unknown, command: Command): Prom
 async function changeOne(
   clientId: string,
   command: Command,
-  edit: (document: StoredDocument | undefined) => ClientDocument | undefined,
+  edit: (document: StoredDocument | undefined, place: KvPlace) => ClientDocument | undefined,
 ): Promise<void> {
   const kv = openKv(command, BINDING);
   const read = () => readClients([clientId], kv.place);
   const seen = await read();
-  const after = edit(documentsOf(seen).get(clientId));
+  const after = edit(documentsOf(seen).get(clientId), kv.place);
   const wanted = new Map(after === undefined ? [] : [[clientId, after]]);
   await makeChange({ seen, wanted, readAgain: read, allowRemovals: undefined }, kv);
 }
@@ -147,11 +149,11 @@ async function revoke(
 ): Promise<void> {
   checkClientId(clientId);
   const named = new Set(tenants);
-  await changeOne(clientId, command, (document) => {
+  await changeOne(clientId, command, (document, place) => {
     if (document === undefined || named.size === 0) return undefined;
     if (isMalformed(document))
       throw new RefusedError(
-        `The document of ${clientId} is malformed, so no single tenant can be taken from it: ${storedLine(document)}\nTake the whole of it with npx edge m2m revoke ${clientId}, or write it anew with grant.`,
+        `The document of ${clientId} is malformed, so no single tenant can be taken from it: ${storedLine(document)}\nTake the whole of it with npx edge m2m revoke ${shellWord(clientId)}${targetWords(place)}, or write it anew with grant.`,
       );
     if (document.tenants.includes(ANY_TENANT) && !named.has(ANY_TENANT))
       throw new RefusedError(
@@ -208,7 +210,7 @@ async function exportAll({ format }: { readonly format: FileFormat }, command: C
       `Nothing was exported: a file cannot hold what the gateway cannot read. Grant or revoke these first:\n${malformed.join("\n")}`,
     );
   process.stdout.write(`${clientsFile(clients, options.json ? "json" : format)}\n`);
-  output.note(`${clients.size} clients.`);
+  output.note(`${counted(clients.size, "client")}.`);
 }
 
 /** Adds `edge m2m`. */

@@ -22,6 +22,10 @@ export function moment(seconds: number, nowMs: number): string {
   return `${date.toISOString().replace(/\.\d+Z$/, "Z")}, ${duration(Math.abs(distance))} ${distance < 0 ? "ago" : "ahead"}`;
 }
 
+/** A number with its noun: `1 note`, `2 notes`. */
+export const counted = (count: number, noun: string, plural = `${noun}s`): string =>
+  `${count} ${count === 1 ? noun : plural}`;
+
 /** Seconds in words: `45 s`, `12 min`, `5 h`, `3 days`. */
 export function duration(seconds: number): string {
   if (seconds < 120) return `${Math.round(seconds)} s`;

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { ErrorCode } from "../core/errors.ts";
 import { globalOptions, RefusedError } from "./context.ts";
 import { createOutput } from "./output.ts";
-import { shown } from "./printable.ts";
+import { counted, shown } from "./printable.ts";
 import { type DecisionLine, readDecisions } from "./report-input.ts";
 import { wayOut } from "./way-out.ts";
 
@@ -123,7 +123,7 @@ async function report(file: string, _options: unknown, command: Command): Promis
   const result = reportOf(tally);
   output.result(result, () => {
     output.line(
-      `${total} requests: ${forward} forwarded, ${reported} reported, ${refuse} refused, ${answer} answered.`,
+      `${counted(total, "request")}: ${forward} forwarded, ${reported} reported, ${refuse} refused, ${answer} answered.`,
     );
     if (reported === 0)
       return output.line('Nobody would have been refused by MODE = "enforce" who was let through.');

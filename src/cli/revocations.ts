@@ -1,9 +1,10 @@
 import { type Command, Option } from "commander";
 import { confirmChange } from "./confirm.ts";
 import { RefusedError, UsageError } from "./context.ts";
-import { deleteKeys, writeValues } from "./kv-documents.ts";
+import { deleteKeys, type KvPlace, writeValues } from "./kv-documents.ts";
 import { openKv } from "./kv-target.ts";
-import { moment, shown } from "./printable.ts";
+import { targetWords } from "./kv-target-words.ts";
+import { counted, moment, shown } from "./printable.ts";
 import {
   isAtLeast,
   KIND_NAMES,
@@ -20,8 +21,10 @@ import {
 import { findRevocation, type ListedRevocation, listRevocations } from "./revocation-store.ts";
 
 const BINDING = "REVOCATIONS";
-const IN_FORCE =
-  "In force within about 90 s everywhere: KV's own delay of up to 60 s, and the gateway's copy of 30 s.";
+const inForce = ({ remote }: KvPlace): string =>
+  remote
+    ? "In force within about 90 s everywhere: KV's own delay of up to 60 s, and the gateway's copy of 30 s."
+    : "In force within 30 seconds.";
 
 const REVOKE_DESCRIPTION = `Refuse tokens before they expire, with 401 token_revoked.
 
@@ -112,7 +115,10 @@ async function revoke(word: string, value: string, options: RevokeOptions, comma
   const known = await findRevocation(key, place);
   const expiration = ttlSeconds === undefined ? undefined : Math.floor(nowMs / 1000) + ttlSeconds;
   if (known !== undefined) output.line(`- ${entryText(known, nowMs)}`);
-  output.line(`+ ${entryText({ name: key, metadata: document, expiration }, nowMs)}`);
+  const kept = expiration === undefined ? "" : "about "; // KV counts from the moment of the write
+  output.line(
+    `+ ${shown(key)}: ${refusesText(document, nowMs)}; kept until ${kept}${endsText(expiration, nowMs)}`,
+  );
   const before = known === undefined ? undefined : readRevocation(known).document;
   if (before !== undefined && !isAtLeast(document, before))
     output.warn("This lets tokens in again that the entry that is there refuses.");
@@ -131,7 +137,9 @@ async function revoke(word: string, value: string, options: RevokeOptions, comma
       `KV does not hold what was written: it has ${written === undefined ? "nothing" : entryText(written, nowMs)}. Run it again.`,
     );
   output.result({ ok: true, revoked: entryJson(written) }, () =>
-    output.line(`Revoked, and read back. ${IN_FORCE}`),
+    output.line(
+      `Revoked, and read back; kept until ${endsText(written.expiration, nowMs)}. ${inForce(place)}`,
+    ),
   );
 }
 
@@ -142,7 +150,9 @@ async function unrevoke(word: string, value: string, _options: unknown, command:
   const known = await findRevocation(key, place);
   if (known === undefined)
     return output.result({ ok: true, lifted: null }, () =>
-      output.line(`There is no entry ${shown(key)}: nothing to change. npx edge revocations lists all.`),
+      output.line(
+        `There is no entry ${shown(key)}: nothing to change. npx edge revocations${targetWords(place)} lists all.`,
+      ),
     );
   output.line(`- ${entryText(known, nowMs)}`);
   await confirmChange(options.yes, "Lift this revocation? Tokens that have not expired are good again.");
@@ -150,7 +160,7 @@ async function unrevoke(word: string, value: string, _options: unknown, command:
   if ((await findRevocation(key, place)) !== undefined)
     throw new RefusedError(`KV still lists ${shown(key)}. Run it again in a minute.`);
   output.result({ ok: true, lifted: entryJson(known) }, () =>
-    output.line(`Lifted, and read back. ${IN_FORCE}`),
+    output.line(`Lifted, and read back. ${inForce(place)}`),
   );
 }
 
@@ -167,7 +177,7 @@ async function list(_options: unknown, command: Command): Promise<void> {
         return [kind ?? "?", shown(value), refusesText(document, nowMs), endsText(entry.expiration, nowMs)];
       }),
     );
-    output.line(`${entries.length} entries.`);
+    output.line(`${counted(entries.length, "entry", "entries")}.`);
   });
   for (const entry of entries) {
     const { kind, document } = readRevocation(entry);

@@ -168,6 +168,13 @@ describe("edge check", () => {
     ]);
   });
 
+  it("counts one note as one, and two as two", async () => {
+    const run = await edge(["check"]);
+    expect(run.stdout).toMatch(/^Checked dev, production: 0 errors, 0 warnings, 3 notes\.$/m);
+    const one = await edge(["check", "--env", "dev"]);
+    expect(one.stdout).toMatch(/^Checked dev: 0 errors, 0 warnings, (?:1 note|[2-9] notes)\.$/m);
+  });
+
   it("fails before a deploy where a KV id is missing, and only then", async () => {
     const toml = wranglerToml().replace('id = "33333333333333333333333333333333"\n', "");
     expect((await check(toml)).exitCode).toBe(0);
@@ -175,7 +182,7 @@ describe("edge check", () => {
     const { exitCode, findings } = await check(toml, POLICY, ["--deploy"]);
     expect(exitCode).toBe(1);
     expect(of(findings, "error")).toEqual([
-      "dev: kv_namespaces REVOCATIONS: has no id; create one with: wrangler kv namespace create REVOCATIONS",
+      "dev: kv_namespaces REVOCATIONS: has no id; create one with: npx wrangler kv namespace create edge-authorizer-revocations-dev",
     ]);
   });
 

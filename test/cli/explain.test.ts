@@ -413,7 +413,9 @@ describe("edge explain, a machine and KV", { timeout: WRANGLER_TIMEOUT_MS }, () 
     const refused = await explain([...get("/v1/x"), "--tenant", "globex"], token);
     expect(refused.explanation.error).toBe("tenant_not_allowed");
     expect(refused.step("tenant")?.saw).toBe("x-tenant-id globex; allow-list: acme");
-    expect(refused.explanation.way_out?.operator).toBe("npx edge m2m grant machine-1 globex --env dev");
+    expect(refused.explanation.way_out?.operator).toBe(
+      "npx edge m2m grant machine-1 globex --env dev --local",
+    );
   });
 
   it("reads the allow-list from a file where one is named", async () => {

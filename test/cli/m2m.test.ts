@@ -145,7 +145,7 @@ describe("edge m2m list and show", { timeout: WRANGLER_TIMEOUT_MS }, () => {
       disabled: false,
     });
     const nobody = await m2m(["show", "nobody"]);
-    expect(nobody.stderr).toContain("npx edge m2m grant nobody TENANT");
+    expect(nobody.stderr).toContain("npx edge m2m grant nobody TENANT --env dev --local");
     expect(nobody.exitCode).toBe(1);
   });
 });

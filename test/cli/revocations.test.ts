@@ -44,6 +44,10 @@ describe("edge revoke", { timeout: WRANGLER_TIMEOUT_MS }, () => {
     const { metadata, expiration } = (await entryOf(`origin_jti:${longest}`)) ?? {};
     expect(metadata).toEqual({});
     expect(expiration).toBeGreaterThanOrEqual(from + 60);
+    expect(revoked.stdout).toMatch(/^\+ origin_jti:.*all tokens; kept until about 2/m);
+    const end = new Date(Number(expiration) * 1000).toISOString().replace(".000", "");
+    expect(revoked.stdout).toContain(`Revoked, and read back; kept until ${end}, `);
+    expect(revoked.stdout).toContain("In force within 30 seconds."); // this machine's KV has no delay
   });
 
   it("refuses all tokens of a key, without an end", async () => {
@@ -114,6 +118,7 @@ describe("edge revocations and unrevoke", { timeout: WRANGLER_TIMEOUT_MS }, () =
     expect(listed.stdout).toMatch(/^kind +value +refuses +kept until\njti +a:b +all tokens +never\n/);
     expect(listed.stdout).toMatch(/^sub +bare +issued before 2023-11-14T22:13:20Z, \d+ days ago +never$/m);
     expect(listed.stdout).toMatch(/^tenant +acme +malformed +never$/m);
+    expect(listed.stdout).toMatch(/^4 entries\.$/m);
     expect(listed.stderr).toContain("tenant:acme is malformed");
     expect(listed.stderr).toContain("user:x is of no kind that the gateway knows");
 
