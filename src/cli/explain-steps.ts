@@ -42,7 +42,10 @@ function outcomeOf({ step, refusal }: TakenStep, { decision }: Trace): Explained
 
 /** Step 1 has no refusal: what the caller says of its identity is dropped, or replaced by what is verified. */
 function stripStep({ decision, exchange }: Trace): ExplainedStep {
-  const sent = [...exchange.request.headers].filter(([name]) => name !== "authorization" && name !== "host");
+  const sent: [name: string, value: string][] = [];
+  exchange.request.headers.forEach((value, name) => {
+    if (name !== "authorization" && name !== "host") sent.push([name, value]);
+  });
   const passed = new Map(
     "upstream" in decision ? editedHeaders(exchange.request.headers, decision.upstream.headers) : [],
   );

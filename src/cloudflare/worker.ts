@@ -3,9 +3,9 @@ import { authorize, corsOriginOf } from "../core/authorize.ts";
 import type { Parsed } from "../core/config.ts";
 import { type Answer, type Decision, refuse } from "../core/decision.ts";
 import { type ErrorCode, type Refusal, refusal } from "../core/errors.ts";
-import { createExchange, type Exchange } from "../core/exchange.ts";
+import { type ClientRequest, createExchange, type Exchange } from "../core/exchange.ts";
 import { createGateway, type Gateway, type Sources } from "../core/gateway.ts";
-import { readHeaders } from "../core/http/client-headers.ts";
+import { type ClientHeaders, readHeaders } from "../core/http/client-headers.ts";
 import { isHealthPath, misconfiguredHealth } from "../core/http/own-endpoints.ts";
 import { refusalAnswer } from "../core/http/refusal-response.ts";
 import { compilePolicy } from "../core/policy/define.ts";
@@ -41,6 +41,23 @@ function createSources(env: Env, context: ExecutionContext, gatewayOrigin: strin
     publicRateLimit: PUBLIC_RATE_LIMIT && rateLimit(PUBLIC_RATE_LIMIT, "PUBLIC_RATE_LIMIT"),
     tenantRateLimit: TENANT_RATE_LIMIT && rateLimit(TENANT_RATE_LIMIT, "TENANT_RATE_LIMIT"),
   };
+}
+
+/** A class, so that the address is asked for only once somebody wants it. */
+class WorkerRequest implements ClientRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: ClientHeaders;
+
+  constructor({ method, url, headers }: Request) {
+    this.method = method;
+    this.url = url;
+    this.headers = readHeaders(headers);
+  }
+
+  get clientIp(): string | undefined {
+    return this.headers.get("cf-connecting-ip") ?? undefined;
+  }
 }
 
 /** A decision that has been carried out. */
@@ -147,10 +164,7 @@ export function createWorker(policy: Policy): ExportedHandler<Env> {
 
   async function answer(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
     const startedAtMs = Date.now();
-    const { method, url } = request;
-    const headers = readHeaders(request.headers);
-    const clientIp = headers.get("cf-connecting-ip") ?? undefined;
-    const exchange = createExchange({ method, url, headers, clientIp });
+    const exchange = createExchange(new WorkerRequest(request));
     gatewayOrigin = exchange.url.origin;
     const gateway = gatewayOf(env);
     const outcome = gateway.ok

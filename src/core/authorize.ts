@@ -18,7 +18,9 @@ import { type CanonicalPath, canonicalPath } from "./http/path.ts";
 import { type Identity, requestHeadFits, upstreamHeaders } from "./http/upstream-headers.ts";
 import type { CompiledRoute } from "./policy/schema.ts";
 import type { Principal } from "./principal.ts";
+import type { Scope } from "./scope.ts";
 import { type Steps, settled } from "./steps.ts";
+import type { ListRevocations } from "./tenant/revocations.ts";
 import { resolveTenancy } from "./tenant/tenancy.ts";
 import { bearerToken } from "./token/bearer.ts";
 import { verifyToken } from "./token/verify.ts";
@@ -70,8 +72,7 @@ function findRoute(exchange: Exchange, gateway: Gateway, path: CanonicalPath): C
   return route.access === "deny" ? refusal("route_denied") : route;
 }
 
-function* checkRateLimit(limit: RateLimit | undefined, key: string | undefined): Steps<Refusal | undefined> {
-  if (limit === undefined || key === undefined) return undefined;
+function* checkRateLimit(limit: RateLimit, key: string): Steps<Refusal | undefined> {
   return (yield* settled(limit(key))) ? undefined : refusal("rate_limited");
 }
 
@@ -80,9 +81,9 @@ function* checkRevocation(
   kid: string,
   tenantHeader: string | null,
   gateway: Gateway,
-  { listRevocations, scope }: Sources,
+  listRevocations: ListRevocations,
+  scope: Scope,
 ): Steps<Refusal | undefined> {
-  if (listRevocations === undefined) return undefined;
   const tenant = principal.caller === "m2m" ? (tenantHeader ?? undefined) : principal.tenantClaim;
   const revocable = {
     jti: principal.jti,
@@ -107,7 +108,7 @@ function* admitCaller(
 ): Steps<Identity | Refusal> {
   const { config, policy } = gateway;
   const { headers } = exchange.request;
-  const { scope } = sources;
+  const { scope, listRevocations, tenantRateLimit } = sources;
 
   const token = note(exchange, "token_present", bearerToken(headers.get("authorization")));
   if (isRefusal(token)) return token;
@@ -121,7 +122,12 @@ function* admitCaller(
     note(exchange, "time", checkTime(principal, config, scope.now())) ??
     note(exchange, "token_use", checkTokenUse(principal, route)) ??
     note(exchange, "audience", checkAudience(principal, pool)) ??
-    note(exchange, "revocation", yield* checkRevocation(principal, kid, tenantHeader, gateway, sources)) ??
+    note(
+      exchange,
+      "revocation",
+      listRevocations &&
+        (yield* checkRevocation(principal, kid, tenantHeader, gateway, listRevocations, scope)),
+    ) ??
     note(exchange, "caller", checkCaller(principal, route));
   if (tokenRefusal !== undefined) return tokenRefusal;
 
@@ -138,14 +144,19 @@ function* admitCaller(
     note(exchange, "role", checkRole(tenancy.role, route, policy)) ??
     note(exchange, "scopes", checkScopes(principal, route, policy)) ??
     note(exchange, "groups", checkGroups(principal, route)) ??
-    note(exchange, "tenant_rate_limit", yield* checkRateLimit(sources.tenantRateLimit, tenancy.tenant));
-  return rightsRefusal ?? { principal, ...tenancy };
+    note(
+      exchange,
+      "tenant_rate_limit",
+      tenantRateLimit && tenancy.tenant ? yield* checkRateLimit(tenantRateLimit, tenancy.tenant) : undefined,
+    );
+  return rightsRefusal ?? { principal, tenant: tenancy.tenant, role: tenancy.role };
 }
 
 /** Step 5: a public route looks at no token. */
 function* admitPublic(exchange: Exchange, sources: Sources): Steps<undefined | Refusal> {
+  const limit = sources.publicRateLimit;
   // callers that the platform cannot tell apart share one limit: none of them escapes it
-  const limited = yield* checkRateLimit(sources.publicRateLimit, exchange.request.clientIp ?? "unknown");
+  const limited = limit && (yield* checkRateLimit(limit, exchange.request.clientIp ?? "unknown"));
   return note(exchange, "public_rate_limit", limited);
 }
 

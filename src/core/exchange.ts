@@ -60,16 +60,30 @@ const requestIdOf = (headers: ClientHeaders): string => {
   return given !== null && REQUEST_ID.test(given) ? given : crypto.randomUUID();
 };
 
+/** A class, so that the request id is asked for, or made up, only once somebody wants it. */
+class OpenExchange implements Exchange {
+  readonly request: ClientRequest;
+  readonly url: UrlParts;
+  readonly observe: Exchange["observe"];
+  route: CompiledRoute | undefined = undefined;
+  verification: Verification | undefined = undefined;
+  tenant: string | undefined = undefined;
+  #requestId: string | undefined = undefined;
+
+  constructor(request: ClientRequest, observe: Exchange["observe"]) {
+    this.request = request;
+    this.url = urlParts(request.url);
+    this.observe = observe;
+  }
+
+  get requestId(): string {
+    this.#requestId ??= requestIdOf(this.request.headers);
+    return this.#requestId;
+  }
+}
+
 /** Begins an exchange. `observe` is told of each step as it is taken. */
 export const createExchange = (
   request: ClientRequest,
   observe?: (step: Step, refusal: Refusal | undefined) => void,
-): Exchange => ({
-  request,
-  requestId: requestIdOf(request.headers),
-  url: urlParts(request.url),
-  route: undefined,
-  verification: undefined,
-  tenant: undefined,
-  observe,
-});
+): Exchange => new OpenExchange(request, observe);

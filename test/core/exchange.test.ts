@@ -14,9 +14,9 @@ const idFor = (requestId?: string) => createExchange(request(requestId)).request
 describe("an exchange", () => {
   it("begins with the request's URL taken apart, and nothing found out", () => {
     const given = request("request-1");
-    expect(createExchange(given)).toEqual({
+    expect(createExchange(given).requestId).toBe("request-1");
+    expect(createExchange(given)).toMatchObject({
       request: given,
-      requestId: "request-1",
       url: { origin: "https://api.example", rawPath: "/a/%61", search: "?b=%zz" },
       route: undefined,
       verification: undefined,
@@ -53,6 +53,10 @@ describe("the request id", () => {
   it("is a new UUID where the caller sends none, another each time", () => {
     expect(idFor()).toMatch(UUID);
     expect(idFor()).not.toBe(idFor());
+  });
+  it("stays the same for an exchange", () => {
+    const exchange = createExchange(request());
+    expect(exchange.requestId).toBe(exchange.requestId);
   });
 });
 

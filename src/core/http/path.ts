@@ -30,9 +30,16 @@ function decodeSegment(segment: string): string | undefined {
   }
 }
 
+/** Cut by hand: `split` leaves machine code for each path that it has not seen lately. */
 function splitPath(path: string): string[] {
-  const end = path.endsWith("/") ? path.length - 1 : path.length;
-  return end === 0 ? [] : path.slice(1, end).split("/");
+  const segments: string[] = [];
+  let start = 1;
+  for (let end = path.indexOf("/", start); end !== -1; end = path.indexOf("/", start)) {
+    segments.push(path.slice(start, end));
+    start = end + 1;
+  }
+  if (start < path.length) segments.push(path.slice(start));
+  return segments;
 }
 
 /**
@@ -43,11 +50,12 @@ function splitPath(path: string): string[] {
  */
 export function canonicalPath(rawPath: string): CanonicalPath | undefined {
   if (!WELL_FORMED.test(rawPath)) return undefined;
+  const isEncoded = rawPath.includes("%");
   // before anything is decoded: `%%32%65` would turn into `%2e`, which the origin decodes once more
-  if (BAD_ESCAPE.test(rawPath)) return undefined;
-  const path = rawPath.includes("%") ? decodeUnreserved(rawPath) : rawPath;
-  if (DOT_SEGMENT.test(path)) return undefined;
-  if (!path.includes("%")) return { path, segments: splitPath(path) };
+  if (isEncoded && BAD_ESCAPE.test(rawPath)) return undefined;
+  const path = isEncoded ? decodeUnreserved(rawPath) : rawPath;
+  if (path.includes("/.") && DOT_SEGMENT.test(path)) return undefined;
+  if (!isEncoded) return { path, segments: splitPath(path) };
   const segments: string[] = [];
   for (const encoded of splitPath(path)) {
     const segment = decodeSegment(encoded);

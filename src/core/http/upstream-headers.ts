@@ -25,7 +25,7 @@ export interface ForwardingFacts {
   readonly keepTenantHeader: boolean;
 }
 
-const REMOVED = new Set([
+const REMOVED = [
   "host", // belongs to the origin's URL
   // hop-by-hop: RFC 9110 section 7.6.1
   "connection",
@@ -41,13 +41,20 @@ const REMOVED = new Set([
   "forwarded",
   "x-origin-secret",
   "x-request-id",
-]);
-const REMOVED_PREFIX = /^(?:x-auth-|x-forwarded-|proxy-)/;
+];
+const REMOVED_PREFIXES = ["x-auth-", "x-forwarded-", "proxy-"];
+
+/** `_` counts as `-`: many an origin folds the two into one name. */
+const anyOf = (names: readonly string[]): string => names.join("|").replaceAll("-", "[-_]");
+
+// One regular expression, run as machine code; a Map or a Set would intern each name of each request first.
+const IS_REMOVED = new RegExp(`^(?:(?:${anyOf(REMOVED)})$|${anyOf(REMOVED_PREFIXES)})`);
+const IS_TENANT = new RegExp(`^${anyOf(["x-tenant-id"])}$`);
 
 const LINE_OVERHEAD = ": \r\n".length;
 
 const encoder = new TextEncoder();
-const NOT_PLAIN = /[^\x21-\x24\x26-\x2b\x2d-\x7e]/u; // outside visible ASCII, and % and ,
+const NOT_PLAIN = /[^\x21-\x24\x26-\x2b\x2d-\x7e]/; // outside visible ASCII, and % and ,
 const EACH_NOT_PLAIN = new RegExp(NOT_PLAIN, "gu");
 
 const percentEncode = (character: string): string =>
@@ -62,40 +69,10 @@ export const encodeItem = (text: string): string =>
 
 type Header = readonly [name: string, value: string];
 
-/** What becomes of a header, by its name alone. */
-type Fate = "passes" | "removed" | "tenant" | "authorization";
-
-/** `_` counts as `-`: many an origin folds the two into one name. */
-function fateOf(name: string): Fate {
-  const folded = name.replaceAll("_", "-");
-  if (folded === "x-tenant-id") return "tenant";
-  if (folded === "authorization") return "authorization";
-  return REMOVED.has(folded) || REMOVED_PREFIX.test(folded) ? "removed" : "passes";
-}
-
-// Clients send the same few names again and again; a flood of invented ones is only not remembered.
-const MAX_FATES = 500;
-const MAX_REMEMBERED_CHARS = 64;
-const fates = new Map<string, Fate>();
-
-function rememberFate(name: string): Fate {
-  const fate = fateOf(name);
-  if (fates.size < MAX_FATES && name.length <= MAX_REMEMBERED_CHARS) fates.set(name, fate);
-  return fate;
-}
-
 /** May a header of the client's pass? */
-function passes(name: string, facts: ForwardingFacts): boolean {
-  switch (fates.get(name) ?? rememberFate(name)) {
-    case "passes":
-      return true;
-    case "tenant":
-      return facts.keepTenantHeader;
-    case "authorization":
-      return facts.forwardAuthorization;
-    default:
-      return false;
-  }
+function passes(name: string, { keepTenantHeader, forwardAuthorization }: ForwardingFacts): boolean {
+  if (name === "authorization") return forwardAuthorization;
+  return !IS_REMOVED.test(name) && (keepTenantHeader || !IS_TENANT.test(name));
 }
 
 function addIdentity(headers: Header[], { principal, tenant, role }: Identity): void {
@@ -113,8 +90,8 @@ function addIdentity(headers: Header[], { principal, tenant, role }: Identity): 
   add("x-tenant-id", encodedTenant);
   add("x-auth-role", role && encodeItem(role));
   add("x-auth-client-id", principal.clientId && encodeItem(principal.clientId));
-  add("x-auth-scope", principal.scopes.map(encodeItem).join(" "));
-  add("x-auth-groups", principal.groups.map(encodeItem).join(","));
+  if (principal.scopes.length > 0) add("x-auth-scope", principal.scopes.map(encodeItem).join(" "));
+  if (principal.groups.length > 0) add("x-auth-groups", principal.groups.map(encodeItem).join(","));
   add("x-auth-username", principal.username && encodeItem(principal.username));
 }
 
@@ -141,19 +118,18 @@ export function upstreamHeaders(
 ): UpstreamHeaders {
   const remove: string[] = [];
   let passingChars = 0;
-  let connection: string | undefined;
-  for (const [name, value] of clientHeaders) {
+  clientHeaders.forEach((value, name) => {
     if (passes(name, facts)) passingChars += lineChars(name, value);
     else remove.push(name);
-    if (name === "connection") connection = value;
-  }
-  if (connection !== undefined) {
+  });
+  const connection = clientHeaders.get("connection");
+  if (connection !== null) {
     const named = namesOf(connection);
-    for (const [name, value] of clientHeaders) {
-      if (!named.has(name) || !passes(name, facts)) continue;
+    clientHeaders.forEach((value, name) => {
+      if (!named.has(name) || !passes(name, facts)) return;
       remove.push(name);
       passingChars -= lineChars(name, value);
-    }
+    });
   }
   const set: Header[] = [["x-request-id", facts.requestId]];
   if (facts.clientIp !== undefined) set.push(["x-forwarded-for", facts.clientIp]);
@@ -166,7 +142,11 @@ export function upstreamHeaders(
 /** The header lines that are sent: the client's that pass, then the gateway's own. */
 export function editedHeaders(clientHeaders: ClientHeaders, { remove, set }: HeaderEdits): HeaderList {
   const removed = new Set(remove);
-  return [...[...clientHeaders].filter(([name]) => !removed.has(name)), ...set];
+  const lines: Header[] = [];
+  clientHeaders.forEach((value, name) => {
+    if (!removed.has(name)) lines.push([name, value]);
+  });
+  return [...lines, ...set];
 }
 
 const MAX_UTF8_BYTES = 3; // of one UTF-16 code unit

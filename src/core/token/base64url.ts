@@ -4,7 +4,8 @@ import { decode } from "jose/base64url";
 const TWO_CHARACTERS_END = "AQgw";
 const THREE_CHARACTERS_END = "AEIMQUYcgkosw048";
 
-function isCanonical(text: string): boolean {
+/** Can this be the only spelling of some bytes? The caller has checked the alphabet. */
+export function isCanonical(text: string): boolean {
   const last = text.charAt(text.length - 1);
   switch (text.length % 4) {
     case 0:
@@ -18,9 +19,29 @@ function isCanonical(text: string): boolean {
   }
 }
 
+/** A buffer; where the runtime can decode into one (TC39: Uint8Array to/from base64); Node 24 cannot. */
+interface Target extends Uint8Array<ArrayBuffer> {
+  setFromBase64?(text: string, options: { readonly alphabet: "base64url" }): { readonly written: number };
+}
+
+function write(text: string, target: Target): number {
+  if (target.setFromBase64 !== undefined)
+    return target.setFromBase64(text, { alphabet: "base64url" }).written;
+  const bytes = decode(text);
+  target.set(bytes);
+  return bytes.length;
+}
+
+/** Bytes that `chars` of base64url without padding stand for, rounded up. */
+export const decodedLength = (chars: number): number => Math.ceil((chars * 3) / 4);
+
 /**
  * Decodes base64url whose alphabet the caller has checked. Undefined where the length is impossible or unused
- * bits are set, so that bytes have exactly one spelling (RFC 7515 section 2; RFC 4648 section 3.5).
+ * bits are set, so that bytes have exactly one spelling (RFC 7515 section 2; RFC 4648 section 3.5). The bytes are a
+ * view of `target`, which must have room for them; by default they have a buffer of their own.
  */
-export const decodeBase64url = (text: string): Uint8Array<ArrayBuffer> | undefined =>
-  isCanonical(text) ? (decode(text) as Uint8Array<ArrayBuffer>) : undefined; // jose's type leaves it open
+export const decodeBase64url = (
+  text: string,
+  target: Uint8Array<ArrayBuffer> = new Uint8Array(decodedLength(text.length)),
+): Uint8Array<ArrayBuffer> | undefined =>
+  isCanonical(text) ? target.subarray(0, write(text, target)) : undefined;

@@ -19,6 +19,15 @@ describe("base64url", () => {
       expect(decodeBase64url(text)).toEqual(new Uint8Array(bytes));
   });
 
+  it("decodes into a buffer that is there, and leaves what lies behind", () => {
+    const buffer = new Uint8Array(8).fill(7);
+    const bytes = decodeBase64url("Zm9vYg", buffer);
+    expect(bytes).toEqual(new Uint8Array([0x66, 0x6f, 0x6f, 0x62]));
+    expect(bytes?.buffer).toBe(buffer.buffer);
+    expect([...buffer.subarray(4)]).toEqual([7, 7, 7, 7]);
+    expect(decodeBase64url("A", buffer)).toBeUndefined();
+  });
+
   it("refuses a length that no bytes have", () => {
     for (const text of ["A", "AAAAA", "AAAAAAAAA"]) expect(decodeBase64url(text)).toBeUndefined();
   });

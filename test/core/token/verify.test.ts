@@ -64,6 +64,22 @@ const HEADER = { alg: "RS256", kid: "a" };
 const claims = (overrides: Record<string, unknown> = {}): Record<string, unknown> =>
   idClaims(ISSUER.issuer, NOW, overrides);
 
+describe("tokens that are verified at the same time", () => {
+  it("are each judged by their own bytes", async () => {
+    await verify(await sign(a, claims())); // from here on the key is at hand, and nothing waits before the check
+    const tokens = await Promise.all(
+      Array.from({ length: 40 }, async (_, index) => {
+        const token = await sign(a, claims({ sub: `person-${index}`, pad: "x".repeat(index * 20) }));
+        return index % 2 === 0 ? token : `${token.slice(0, -10)}${"A".repeat(10)}`;
+      }),
+    );
+    const outcomes = await Promise.all(tokens.map((token) => verify(token)));
+    for (const [index, outcome] of outcomes.entries())
+      if (index % 2 === 1) expect(outcome).toBe("invalid_signature");
+      else expect(outcome).toMatchObject({ token: { principal: { sub: `person-${index}` } } });
+  });
+});
+
 describe("a token that verifies", () => {
   it("tells its issuer, pool, kid, key and principal, and where its key was found", async () => {
     const verification = await verify(await sign(a, claims()));
