@@ -26,23 +26,6 @@ function failureIn({ status, headers }: Response): ForwardFailure | undefined {
   return NO_ANSWER_IN_TIME.has(status) ? "origin_timeout" : "origin_unreachable";
 }
 
-/**
- * Settles as `work` does, but never rejects. A request that is still on its way at the limit is given up: the
- * runtime ends it with the response. No signal does that, since one costs more than all of this.
- */
-const orFailure = (work: Promise<Response>, limitMs: number): Promise<Response | ForwardFailure> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(() => resolve("origin_timeout"), limitMs);
-    const settle = (outcome: Response | ForwardFailure): void => {
-      clearTimeout(timer);
-      resolve(outcome);
-    };
-    work.then(
-      (response) => settle(failureIn(response) ?? response),
-      () => settle("origin_unreachable"),
-    );
-  });
-
 const hasNoBody = (method: string): boolean => method === "GET" || method === "HEAD";
 
 function send(upstream: UpstreamRequest, request: Request): Promise<Response> {
@@ -58,13 +41,34 @@ function send(upstream: UpstreamRequest, request: Request): Promise<Response> {
 }
 
 /**
- * Sends the request to the origin once: its body streamed, redirects passed on, never from or to a cache.
- * `timeoutMs` ends with the response's headers; a slow body is nobody's error. Never rejects.
+ * Sends the request to the origin once: its body streamed, redirects passed on, never from or to a cache. `timeoutMs`
+ * ends with the response's headers; a slow body is nobody's error. Settles as `receive` does, which is told once, of
+ * the response or of why there is none. A request that is still on its way at the limit is given up: the runtime ends
+ * it with the client's response. No signal does that, since one costs more than all of this.
  */
-export function forward(
+export function forward<T>(
   upstream: UpstreamRequest,
   request: Request,
   timeoutMs: number,
-): Promise<Response | ForwardFailure> {
-  return orFailure(send(upstream, request), timeoutMs);
+  receive: (outcome: Response | ForwardFailure) => T,
+): Promise<T> {
+  const work = send(upstream, request);
+  return new Promise((resolve, reject) => {
+    let isTold = false;
+    const tell = (outcome: Response | ForwardFailure): void => {
+      if (isTold) return;
+      isTold = true;
+      clearTimeout(timer);
+      try {
+        resolve(receive(outcome));
+      } catch (error) {
+        reject(error);
+      }
+    };
+    const timer = setTimeout(tell, timeoutMs, "origin_timeout");
+    work.then(
+      (response) => tell(failureIn(response) ?? response),
+      () => tell("origin_unreachable"),
+    );
+  });
 }

@@ -1,7 +1,7 @@
 import { auditRecord } from "../core/audit.ts";
 import { authorize, corsOriginOf } from "../core/authorize.ts";
 import type { Parsed } from "../core/config.ts";
-import { type Answer, type Decision, refuse } from "../core/decision.ts";
+import { type Answer, type Decision, type ForwardDecision, refuse } from "../core/decision.ts";
 import { type ErrorCode, type Refusal, refusal } from "../core/errors.ts";
 import { type ClientRequest, createExchange, type Exchange } from "../core/exchange.ts";
 import { createGateway, type Gateway, type Sources } from "../core/gateway.ts";
@@ -12,7 +12,7 @@ import { compilePolicy } from "../core/policy/define.ts";
 import type { Policy } from "../core/policy/schema.ts";
 import { run } from "../core/steps.ts";
 import { type Env, readEnv } from "./env.ts";
-import { forward } from "./forward.ts";
+import { type ForwardFailure, forward } from "./forward.ts";
 import { createPerEnvironment } from "./per-environment.ts";
 import { answerResponse, originResponse, type ResponseFacts } from "./respond.ts";
 import { listRevocations } from "./revocation-list.ts";
@@ -60,89 +60,111 @@ class WorkerRequest implements ClientRequest {
   }
 }
 
-/** A decision that has been carried out. */
-interface Outcome {
-  readonly decision: Decision;
-  readonly response: Response;
-  readonly error?: ErrorCode;
-  readonly originMs?: number;
+/** A request on its way through the gateway. */
+interface Passage {
+  readonly request: Request;
+  readonly exchange: Exchange;
+  /** Undefined where the configuration does not validate. */
+  readonly gateway: Gateway | undefined;
+  readonly startedAtMs: number;
 }
 
-function factsOf(exchange: Exchange, gateway: Gateway | undefined): ResponseFacts {
+/** How a request ended, beside its response. */
+interface Ending {
+  readonly decision: Decision;
+  readonly error?: ErrorCode | undefined;
+  readonly originMs?: number | undefined;
+}
+
+function log(passage: Passage, status: number, { decision, error, originMs }: Ending): void {
+  const { exchange, request, startedAtMs } = passage;
+  const colo = request.cf?.colo;
+  const record = auditRecord(exchange, {
+    decision,
+    status,
+    error,
+    edgeMs: Date.now() - startedAtMs - (originMs ?? 0),
+    originMs,
+    colo: typeof colo === "string" ? colo : undefined,
+  });
+  console.log(JSON.stringify(record));
+}
+
+function factsOf({ exchange, gateway }: Passage): ResponseFacts {
   const corsOrigin = gateway && corsOriginOf(exchange, gateway);
   return { requestId: exchange.requestId, corsOrigin, gatewayOrigin: exchange.url.origin };
 }
 
-function refuseWith(refused: Refusal, exchange: Exchange, gateway: Gateway | undefined): Outcome {
-  const facts = factsOf(exchange, gateway);
-  const answer = refusalAnswer(refused, { ...facts, realm: gateway?.config.realm ?? "edge" });
-  return { decision: refuse(refused), response: answerResponse(answer, facts), error: refused.code };
+function answerWith(passage: Passage, answer: Answer, ending: Ending): Response {
+  const response = answerResponse(answer, factsOf(passage));
+  log(passage, response.status, ending);
+  return response;
 }
 
-const answerWith = (answer: Answer, exchange: Exchange, gateway?: Gateway): Outcome => ({
-  decision: { kind: "answer", answer },
-  response: answerResponse(answer, factsOf(exchange, gateway)),
-});
+function refuseWith(passage: Passage, refused: Refusal, originMs?: number): Response {
+  const realm = passage.gateway?.config.realm ?? "edge";
+  const answer = refusalAnswer(refused, { ...factsOf(passage), realm });
+  return answerWith(passage, answer, { decision: refuse(refused), error: refused.code, originMs });
+}
 
 /** Nothing is forwarded by a gateway that does not know what to enforce. */
-function answerMisconfigured(exchange: Exchange): Outcome {
-  return isHealthPath(exchange.url.rawPath)
-    ? answerWith(misconfiguredHealth(), exchange)
-    : refuseWith(refusal("misconfigured"), exchange, undefined);
+function answerMisconfigured(passage: Passage): Response {
+  if (!isHealthPath(passage.exchange.url.rawPath)) return refuseWith(passage, refusal("misconfigured"));
+  const answer = misconfiguredHealth();
+  return answerWith(passage, answer, { decision: { kind: "answer", answer } });
 }
 
-async function carryOut(
-  decision: Decision,
-  request: Request,
-  exchange: Exchange,
-  gateway: Gateway,
-): Promise<Outcome> {
-  if (decision.kind === "refuse") return refuseWith(decision.refusal, exchange, gateway);
-  if (decision.kind === "answer") return answerWith(decision.answer, exchange, gateway);
-  const startedAtMs = Date.now();
-  const response = await forward(decision.upstream, request, gateway.config.originTimeoutMs);
-  const originMs = Date.now() - startedAtMs;
-  if (typeof response === "string") return { ...refuseWith(refusal(response), exchange, gateway), originMs };
+/** What the client gets for what came of forwarding. */
+function passOn(
+  passage: Passage,
+  decision: ForwardDecision,
+  received: Response | ForwardFailure,
+  originMs: number,
+): Response {
+  if (typeof received === "string") return refuseWith(passage, refusal(received), originMs);
+  let response: Response;
   try {
-    return {
-      decision,
-      response: originResponse(response, decision.upstream, factsOf(exchange, gateway)),
-      originMs,
-    };
+    response = originResponse(received, decision.upstream, factsOf(passage));
   } catch {
-    return { ...refuseWith(refusal("origin_unreachable"), exchange, gateway), originMs }; // no HTTP status
+    return refuseWith(passage, refusal("origin_unreachable"), originMs); // no HTTP status
   }
+  log(passage, response.status, { decision, originMs });
+  return response;
 }
 
-async function handle(
-  request: Request,
-  exchange: Exchange,
+function carryOut(passage: Passage, decision: Decision, timeoutMs: number): Response | Promise<Response> {
+  if (decision.kind === "refuse") return refuseWith(passage, decision.refusal);
+  if (decision.kind === "answer") return answerWith(passage, decision.answer, { decision });
+  const sentAtMs = Date.now();
+  return forward(decision.upstream, passage.request, timeoutMs, (received) =>
+    passOn(passage, decision, received, Date.now() - sentAtMs),
+  );
+}
+
+function answerBug(passage: Passage, error: unknown): Response {
+  const reason = error instanceof Error ? error.name : "unknown"; // a message could quote the request
+  report({ event: "internal_error", request_id: passage.exchange.requestId, reason });
+  return refuseWith(passage, refusal("internal_error"));
+}
+
+/** Without a promise where nothing has to be waited for: each costs about as much as the whole decision. */
+function decideAndCarryOut(
+  passage: Passage,
   gateway: Gateway,
   sources: Sources,
-): Promise<Outcome> {
+): Response | Promise<Response> {
+  const { originTimeoutMs } = gateway.config;
+  const onBug = (error: unknown): Response => answerBug(passage, error);
   try {
-    const decided = run(authorize(exchange, gateway, sources));
-    const decision = decided instanceof Promise ? await decided : decided;
-    return await carryOut(decision, request, exchange, gateway);
+    const decided = run(authorize(passage.exchange, gateway, sources));
+    const response =
+      decided instanceof Promise
+        ? decided.then((decision) => carryOut(passage, decision, originTimeoutMs))
+        : carryOut(passage, decided, originTimeoutMs);
+    return response instanceof Promise ? response.catch(onBug) : response;
   } catch (error) {
-    const reason = error instanceof Error ? error.name : "unknown"; // a message could quote the request
-    report({ event: "internal_error", request_id: exchange.requestId, reason });
-    return refuseWith(refusal("internal_error"), exchange, gateway);
+    return onBug(error);
   }
-}
-
-function log(outcome: Outcome, exchange: Exchange, startedAtMs: number, request: Request): void {
-  const { decision, response, error, originMs } = outcome;
-  const colo = request.cf?.colo;
-  const record = auditRecord(exchange, {
-    decision,
-    status: response.status,
-    ...(error !== undefined && { error }),
-    edgeMs: Date.now() - startedAtMs - (originMs ?? 0),
-    ...(originMs !== undefined && { originMs }),
-    colo: typeof colo === "string" ? colo : undefined,
-  });
-  console.log(JSON.stringify(record));
 }
 
 /**
@@ -162,22 +184,20 @@ export function createWorker(policy: Policy): ExportedHandler<Env> {
     return { ok: false, faults };
   });
 
-  async function answer(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
-    const startedAtMs = Date.now();
-    const exchange = createExchange(new WorkerRequest(request));
-    gatewayOrigin = exchange.url.origin;
-    const gateway = gatewayOf(env);
-    const outcome = gateway.ok
-      ? await handle(request, exchange, gateway.value, createSources(env, context, exchange.url.origin))
-      : answerMisconfigured(exchange);
-    log(outcome, exchange, startedAtMs, request);
-    return outcome.response;
-  }
-
   return {
     fetch(request, env, context) {
-      const response = answer(request, env, context);
-      context.waitUntil(response); // else a client that resets its connection ends it, forwarded but not logged
+      const startedAtMs = Date.now();
+      const exchange = createExchange(new WorkerRequest(request));
+      gatewayOrigin = exchange.url.origin;
+      const gateway = gatewayOf(env);
+      if (!gateway.ok) return answerMisconfigured({ request, exchange, gateway: undefined, startedAtMs });
+      const response = decideAndCarryOut(
+        { request, exchange, gateway: gateway.value, startedAtMs },
+        gateway.value,
+        createSources(env, context, gatewayOrigin),
+      );
+      // else a client that resets its connection ends it, forwarded but not logged
+      if (response instanceof Promise) context.waitUntil(response);
       return response;
     },
 

@@ -39,9 +39,9 @@ export interface Ending {
   readonly decision: Decision;
   readonly status: number;
   /** A failure of the forwarding itself, after the decision. */
-  readonly error?: ErrorCode;
+  readonly error?: ErrorCode | undefined;
   readonly edgeMs: number;
-  readonly originMs?: number;
+  readonly originMs?: number | undefined;
   readonly colo?: string | undefined;
 }
 

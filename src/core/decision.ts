@@ -28,11 +28,15 @@ export interface Answer {
   readonly body: string | null;
 }
 
-/** What is to be done with a request. The adapter does it. */
-export type Decision =
+/** To be sent to the origin. */
+export type ForwardDecision =
   | { readonly kind: "forward"; readonly upstream: UpstreamRequest }
   /** Report mode: forwarded without identity and proof, though a token step refused it. */
-  | { readonly kind: "report"; readonly upstream: UpstreamRequest; readonly wouldHave: ErrorCode }
+  | { readonly kind: "report"; readonly upstream: UpstreamRequest; readonly wouldHave: ErrorCode };
+
+/** What is to be done with a request. The adapter does it. */
+export type Decision =
+  | ForwardDecision
   | { readonly kind: "refuse"; readonly refusal: Refusal }
   /** A preflight, or one of the gateway's own endpoints. */
   | { readonly kind: "answer"; readonly answer: Answer };
