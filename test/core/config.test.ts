@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Config, faultsOf, isBrowserOrigin, parseConfig } from "../../src/core/config.ts";
+import { isBrowserOrigin } from "../../src/core/browser-origin.ts";
+import { type Config, faultsOf, parseConfig } from "../../src/core/config.ts";
 
 const POOL = { id: "us-east-2_Ab12Cd34E", client_ids: ["app-client"] };
 const REQUIRED = { ORIGIN_URL: "https://origin.example/prod", USER_POOLS: [POOL] };

@@ -1,6 +1,7 @@
 import { type IRequest, IttyRouter } from "itty-router";
 import type { Config } from "../config.ts";
 import type { Answer } from "../decision.ts";
+import { once } from "../once.ts";
 import type { CompiledPolicy } from "../policy/schema.ts";
 import type { Scope } from "../scope.ts";
 import { JWKS_FRESH_MS } from "../token/issuer-keys.ts";
@@ -80,9 +81,11 @@ async function health({ config, jwks, sources, scope }: OwnEndpointsContext): Pr
 export const misconfiguredHealth = (): Answer =>
   jsonAnswer(503, { status: "degraded", version: VERSION, pools: [], error: "misconfigured" });
 
-const router = IttyRouter<IRequest, [OwnEndpointsContext], Answer>()
-  .get(METADATA_PATH, (_request, context) => metadata(context))
-  .get(HEALTH_PATH, (_request, context) => health(context));
+const router = once(() =>
+  IttyRouter<IRequest, [OwnEndpointsContext], Answer>()
+    .get(METADATA_PATH, (_request, context) => metadata(context))
+    .get(HEALTH_PATH, (_request, context) => health(context)),
+);
 
 const OWN_PATHS = new Set([METADATA_PATH, HEALTH_PATH]);
 
@@ -105,7 +108,7 @@ export async function answerOwnEndpoint(
 ): Promise<Answer | undefined> {
   const isHead = method === "HEAD";
   // the router sees the canonical path, not the client's spelling of it
-  const answer = await router.fetch(
+  const answer = await router().fetch(
     { method: isHead ? "GET" : method, url: `https://gateway${path}` },
     context,
   );

@@ -88,20 +88,24 @@ const parameterIndex = ({ segments }: Pattern, name: string): number =>
   segments.findIndex((segment) => segment.kind === "param" && segment.name === name);
 
 // A policy as it comes, as far as one field is judged by another; what is wrong with each alone is its own fault.
-const hasRoles = v.object({ roles: v.array(v.string()) });
-const hasRoutes = v.object({ routes: v.array(v.unknown()) });
-const isTable = v.record(v.string(), v.unknown());
+const fieldOf = (table: unknown, name: string): unknown =>
+  typeof table === "object" && table !== null ? Reflect.get(table, name) : undefined;
+const arrayOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
-function faultsBetweenFields(route: unknown, roles: readonly string[]): string[] {
-  if (!v.is(isTable, route)) return [];
-  const { path, role, access, tenantParam } = route;
+function faultsBetweenFields(
+  route: unknown,
+  pattern: Pattern | undefined,
+  roles: readonly unknown[],
+): string[] {
   const faults: string[] = [];
+  const role = fieldOf(route, "role");
   if (typeof role === "string" && !roles.includes(role)) faults.push("role: is not one of roles");
+  const access = fieldOf(route, "access");
   if (access === "public" || access === "deny")
     for (const field of REQUIREMENTS)
-      if (route[field] !== undefined) faults.push(`${field}: has no effect on a ${access} route`);
-  const pattern = typeof path === "string" ? parsePattern(path) : undefined;
-  if (pattern?.ok && typeof tenantParam === "string" && parameterIndex(pattern.value, tenantParam) === -1)
+      if (fieldOf(route, field) !== undefined) faults.push(`${field}: has no effect on a ${access} route`);
+  const tenantParam = fieldOf(route, "tenantParam");
+  if (pattern !== undefined && typeof tenantParam === "string" && parameterIndex(pattern, tenantParam) === -1)
     faults.push("tenantParam: is not a parameter of the path");
   return faults;
 }
@@ -136,14 +140,18 @@ export interface PolicyReading {
 export function readPolicy(policy: unknown): PolicyReading {
   const head = v.safeParse(policySchema, policy);
   const faults = head.success ? [] : faultsOf(head.issues);
-  const roles = v.is(hasRoles, policy) ? policy.roles : [];
+  const roles = arrayOf(fieldOf(policy, "roles"));
   const routes = new Map<number, CompiledRoute>();
-  for (const [index, table] of (v.is(hasRoutes, policy) ? policy.routes : []).entries()) {
+  for (const [index, table] of arrayOf(fieldOf(policy, "routes")).entries()) {
+    const name = `routes.${index}`;
+    const path = fieldOf(table, "path");
+    const parsed = typeof path === "string" ? parsePattern(path) : undefined;
+    if (parsed?.ok === false) faults.push(...parsed.faults.map((fault) => `${name}.path: ${fault}`));
+    const pattern = parsed?.ok ? parsed.value : undefined;
     const route = v.safeParse(routeSchema, table);
-    if (!route.success) faults.push(...faultsOf(route.issues, `routes.${index}`));
-    faults.push(...faultsBetweenFields(table, roles).map((fault) => `routes.${index}.${fault}`));
-    const pattern = route.success ? parsePattern(route.output.path) : undefined;
-    if (route.success && pattern?.ok) routes.set(index, compileRoute(route.output, pattern.value));
+    if (!route.success) faults.push(...faultsOf(route.issues, name));
+    faults.push(...faultsBetweenFields(table, pattern, roles).map((fault) => `${name}.${fault}`));
+    if (route.success && pattern !== undefined) routes.set(index, compileRoute(route.output, pattern));
   }
   if (!head.success || faults.length > 0) return { policy: undefined, faults, routes };
   return {

@@ -1,6 +1,5 @@
 import * as v from "valibot";
-import { isBrowserOrigin } from "../config.ts";
-import { parsePattern } from "./pattern.ts";
+import { isBrowserOrigin } from "../browser-origin.ts";
 
 // RFC 6749 section 3.3: visible ASCII without quote and backslash
 const scope = v.pipe(v.string("must be a scope"), v.regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, "must be a scope"));
@@ -25,15 +24,10 @@ const unique = <T extends v.GenericSchema<unknown, string[]>>(schema: T) =>
     v.check((values) => new Set(values).size === values.length, "holds a value twice"),
   );
 
-const patternForm = v.rawCheck<string>(({ dataset, addIssue }) => {
-  const parsed = parsePattern(dataset.typed ? dataset.value : "/");
-  if (!parsed.ok) for (const message of parsed.faults) addIssue({ message });
-});
-
 /** Form of a route, field by field. */
 export const routeSchema = v.strictObject(
   {
-    path: v.pipe(v.string("must be a string"), patternForm),
+    path: v.string("must be a string"), // and a pattern, which `parsePattern` tells
     methods: v.optional(someOf(method)),
     access: v.optional(
       v.picklist(["authenticated", "public", "deny"], "must be authenticated, public or deny"),

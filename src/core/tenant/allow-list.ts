@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { once } from "../once.ts";
 import type { Scope } from "../scope.ts";
 import { createFreshCopies, UNAVAILABLE } from "./fresh-copies.ts";
 
@@ -21,11 +22,13 @@ export interface AllowLists {
   find(clientId: string, read: ReadAllowList, scope: Scope): AllowListAnswer | Promise<AllowListAnswer>;
 }
 
-const documentSchema = v.strictObject({
-  tenants: v.array(v.unknown()),
-  role: v.optional(v.pipe(v.string(), v.minLength(1))),
-  disabled: v.optional(v.boolean()),
-});
+const documentSchema = once(() =>
+  v.strictObject({
+    tenants: v.array(v.unknown()),
+    role: v.optional(v.pipe(v.string(), v.minLength(1))),
+    disabled: v.optional(v.boolean()),
+  }),
+);
 
 // An isolate has 128 MB. What is held is either 10,000 short lists, or ten of 100,000 tenants (some 60 MB).
 const MAX_WEIGHT = 1_000_000;
@@ -46,7 +49,7 @@ export function parseAllowList(text: string): AllowList | "none" | undefined {
   } catch {
     return undefined;
   }
-  const parsed = v.safeParse(documentSchema, Array.isArray(value) ? { tenants: value } : value);
+  const parsed = v.safeParse(documentSchema(), Array.isArray(value) ? { tenants: value } : value);
   if (!parsed.success || !isTenants(parsed.output.tenants)) return undefined;
   const { tenants, role, disabled } = parsed.output;
   if (disabled === true) return "none";

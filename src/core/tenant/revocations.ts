@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { once } from "../once.ts";
 import type { Scope } from "../scope.ts";
 import { createFreshCopies, UNAVAILABLE } from "./fresh-copies.ts";
 
@@ -42,7 +43,7 @@ export interface Revocations {
 /** Tokens issued before this second are refused; `Infinity` refuses all of them. */
 type Before = number | "malformed";
 
-const documentSchema = v.object({ before: v.optional(v.pipe(v.number(), v.finite())) });
+const documentSchema = once(() => v.object({ before: v.optional(v.pipe(v.number(), v.finite())) }));
 
 function parseBefore({ metadata, text }: RevocationEntry): Before {
   let document = metadata;
@@ -54,7 +55,7 @@ function parseBefore({ metadata, text }: RevocationEntry): Before {
       return "malformed";
     }
   }
-  const parsed = v.safeParse(documentSchema, document);
+  const parsed = v.safeParse(documentSchema(), document);
   if (!parsed.success || Array.isArray(document)) return "malformed";
   return parsed.output.before ?? Number.POSITIVE_INFINITY;
 }

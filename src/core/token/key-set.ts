@@ -1,6 +1,6 @@
 import { decode } from "jose/base64url";
-import { importJWK } from "jose/key/import";
 import * as v from "valibot";
+import { once } from "../once.ts";
 
 /** A JWKS as the gateway keeps it in the Cache API and in KV. */
 export interface KeySetDocument {
@@ -23,6 +23,7 @@ export interface KeySet {
   readonly keys: ReadonlyMap<string, CryptoKey>;
 }
 
+const RS256 = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" }; // RFC 7518 section 3.3
 const MIN_MODULUS_BITS = 2048;
 /** Milliseconds that the clock of another machine may be ahead of this one's. */
 const CLOCK_TOLERANCE_MS = 5_000;
@@ -31,20 +32,26 @@ const CLOCK_TOLERANCE_MS = 5_000;
 export const isFromFuture = (fetchedAtMs: number, nowMs: number): boolean =>
   fetchedAtMs > nowMs + CLOCK_TOLERANCE_MS;
 
-const publicJwk = v.object({ kid: v.pipe(v.string(), v.minLength(1)), n: v.string(), e: v.string() });
-const signingJwk = v.object({
-  ...publicJwk.entries,
-  kty: v.literal("RSA"),
-  use: v.optional(v.literal("sig")),
-  alg: v.optional(v.literal("RS256")),
-  key_ops: v.optional(v.pipe(v.array(v.unknown()), v.includes("verify"))), // RFC 7517 section 4.3
-});
-const jwks = v.object({ keys: v.array(v.unknown()) });
-const documentSchema = v.object({
-  issuer: v.string(),
-  fetched_at_ms: v.pipe(v.number(), v.finite()),
-  keys: v.array(publicJwk),
-});
+const publicJwk = once(() =>
+  v.object({ kid: v.pipe(v.string(), v.minLength(1)), n: v.string(), e: v.string() }),
+);
+const signingJwk = once(() =>
+  v.object({
+    ...publicJwk().entries,
+    kty: v.literal("RSA"),
+    use: v.optional(v.literal("sig")),
+    alg: v.optional(v.literal("RS256")),
+    key_ops: v.optional(v.pipe(v.array(v.unknown()), v.includes("verify"))), // RFC 7517 section 4.3
+  }),
+);
+const jwks = once(() => v.object({ keys: v.array(v.unknown()) }));
+const documentSchema = once(() =>
+  v.object({
+    issuer: v.string(),
+    fetched_at_ms: v.pipe(v.number(), v.finite()),
+    keys: v.array(publicJwk()),
+  }),
+);
 
 const bitLength = (bytes: Uint8Array): number => {
   const first = bytes.findIndex((byte) => byte !== 0);
@@ -66,8 +73,7 @@ function isStrong({ n, e }: PublicJwk): boolean {
 async function importKey(jwk: PublicJwk): Promise<CryptoKey | undefined> {
   try {
     // only the public members: a private key that was published by mistake still only verifies
-    const key = await importJWK({ kty: "RSA", n: jwk.n, e: jwk.e }, "RS256");
-    return key instanceof Uint8Array ? undefined : key;
+    return await crypto.subtle.importKey("jwk", { kty: "RSA", n: jwk.n, e: jwk.e }, RS256, false, ["verify"]);
   } catch {
     return undefined;
   }
@@ -83,10 +89,10 @@ function withoutAmbiguous(keys: readonly PublicJwk[]): PublicJwk[] {
  * `key_ops`, where present, with `verify`) of 2,048 bits or more. Others are ignored. Undefined where the answer is no JWKS or holds no such key.
  */
 export function parseJwks(body: unknown): readonly PublicJwk[] | undefined {
-  const parsed = v.safeParse(jwks, body);
+  const parsed = v.safeParse(jwks(), body);
   if (!parsed.success) return undefined;
   const keys = parsed.output.keys.flatMap((candidate): PublicJwk[] => {
-    const jwk = v.safeParse(signingJwk, candidate);
+    const jwk = v.safeParse(signingJwk(), candidate);
     if (!jwk.success || !isStrong(jwk.output)) return [];
     const { kid, n, e } = jwk.output;
     return [{ kid, n, e }];
@@ -100,7 +106,7 @@ export function parseJwks(body: unknown): readonly PublicJwk[] | undefined {
  * or without a usable key.
  */
 export function parseDocument(value: unknown, issuer: string, nowMs: number): KeySetDocument | undefined {
-  const parsed = v.safeParse(documentSchema, value);
+  const parsed = v.safeParse(documentSchema(), value);
   if (!parsed.success) return undefined;
   const { fetched_at_ms, keys } = parsed.output;
   if (parsed.output.issuer !== issuer || isFromFuture(fetched_at_ms, nowMs)) return undefined;
@@ -109,7 +115,7 @@ export function parseDocument(value: unknown, issuer: string, nowMs: number): Ke
 }
 
 /**
- * Imports the keys of a document with jose, for RS256 alone. A key that `previous` already holds is not
+ * Imports the keys of a document, for RS256 alone. A key that `previous` already holds is not
  * imported again, so that tokens that were verified with it stay known. Undefined where none can be imported.
  */
 export async function importKeySet(
