@@ -8,7 +8,7 @@ import { compilePolicy } from "../src/core/policy/define.ts";
 import { run } from "../src/core/steps.ts";
 import { createVerifiedCache } from "../src/core/token/verified-cache.ts";
 import { verifyToken } from "../src/core/token/verify.ts";
-import { type Client, headersOf } from "./headers.ts";
+import { type Client, headersFor } from "./headers.ts";
 import { policyOf, TARGET } from "./policy.ts";
 import { CLIENT_ID, ISSUER, POOL_ID } from "./pool.ts";
 
@@ -106,14 +106,6 @@ export async function createCoreBench({ jwks, tokens }: CoreTokens): Promise<Cor
     };
     const decision = run(authorize(exchange, on, sources));
     return decision instanceof Promise ? decision.then(finish) : finish(decision);
-  }
-
-  function headersFor(names: readonly string[], client: Client, tenant?: string): Headers[] {
-    return names.map((token) => {
-      const headers = new Headers(headersOf(token, client).map(([name, value]) => [name, value]));
-      if (tenant !== undefined) headers.set("x-tenant-id", tenant);
-      return headers;
-    });
   }
 
   /** Without a gateway: on one whose cache of verified tokens is empty at each pass over the tokens. */

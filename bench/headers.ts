@@ -36,3 +36,12 @@ export const requestHead = (target: string, token: string, client: Client): stri
   `GET ${target} HTTP/1.1\r\n${headersOf(token, client)
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join("")}\r\n`;
+
+/** The same as `Headers`, one for each token; `tenant` is the one that a machine names. */
+export function headersFor(tokens: readonly string[], client: Client, tenant?: string): Headers[] {
+  return tokens.map((token) => {
+    const headers = new Headers(headersOf(token, client).map(([name, value]) => [name, value]));
+    if (tenant !== undefined) headers.set("x-tenant-id", tenant);
+    return headers;
+  });
+}

@@ -27,13 +27,16 @@ const limitOf = ({ bound, limit, unit }: Figure): string =>
   `${bound === "most" ? "≤" : "≥"} ${number(limit)}${unit === "ratio" ? "" : ` ${unit}`}`;
 
 function figureTable(figures: readonly Figure[]): string {
+  const write = ({ unit }: Figure, value: number): string =>
+    unit === "ratio" ? ratio(value) : `${number(value)} ${unit}`;
   const rows = figures.map((figure) => [
     figure.name,
     limitOf(figure),
-    figure.unit === "ratio" ? ratio(figure.value) : `${number(figure.value)} ${figure.unit}`,
+    figure.floor === undefined ? "" : write(figure, figure.floor),
+    write(figure, figure.value),
     figure.met ? "yes" : "**no**",
   ]);
-  return table(["figure", "limit", "measured", "met"], rows);
+  return table(["figure", "limit", "floor", "measured", "met"], rows);
 }
 
 function groupTable(rows: readonly Row[], group: Row["group"]): string {

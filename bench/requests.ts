@@ -43,7 +43,13 @@ const joseEntry = (routes: number): string =>
   `import { createJoseItty } from "./bench/contenders/jose-itty.ts";
    export default createJoseItty(${JSON.stringify(policyOf(routes))});`;
 
-async function startWorkers(origin: Origin, jwks: unknown) {
+const joseBeforeEntry = (routes: number): string =>
+  `import { createJoseBefore } from "./bench/contenders/jose-before.ts";
+   import { createWorker } from "./src/index.ts";
+   const policy = ${JSON.stringify(policyOf(routes))};
+   export default createJoseBefore(policy, createWorker(policy));`;
+
+async function startWorkers(origin: Origin, jwks: Signer["jwks"]) {
   const issuers = [{ issuer: ISSUER, jwks_url: `${origin.url}/jwks.json` }];
   const vars = {
     ORIGIN_URL: origin.url,
@@ -55,16 +61,24 @@ async function startWorkers(origin: Origin, jwks: unknown) {
     startWorker({ script: await bundle(gatewayEntry(routes)), vars, namespaces });
   const joseVars = { ORIGIN_URL: origin.url, ISSUER, CLIENT_ID, JWKS: jwks };
   const pass = 'export { default } from "./bench/contenders/pass-through.ts";';
-  const undecided = 'export { default } from "./bench/contenders/undecided.ts";';
+  const undecided = (name: string): Promise<string> =>
+    bundle(`export { ${name} as default } from "./bench/contenders/undecided.ts";`);
+  const undecidedVars = { ORIGIN_URL: origin.url, ORIGIN_TIMEOUT_MS: 30_000 };
   return {
-    undecided: await startWorker({
-      script: await bundle(undecided),
-      vars: { ORIGIN_URL: origin.url, ORIGIN_TIMEOUT_MS: 30_000 },
+    undecided: await startWorker({ script: await undecided("undecided"), vars: undecidedVars }),
+    checked: await startWorker({
+      script: await undecided("undecidedChecked"),
+      vars: { ...undecidedVars, KEY: jwks.keys[0] },
     }),
     pass: await startWorker({ script: await bundle(pass), vars: { ORIGIN_URL: origin.url } }),
     one: await gateway(1),
     fifty: await gateway(50),
     jose: await startWorker({ script: await bundle(joseEntry(50)), vars: joseVars }),
+    joseBefore: await startWorker({
+      script: await bundle(joseBeforeEntry(50)),
+      vars: { ...vars, ISSUER, CLIENT_ID, KEYS: jwks },
+      namespaces,
+    }),
   };
 }
 
@@ -92,15 +106,21 @@ function contendersOf(
     (token: () => string): NextRequest =>
     () =>
       requestHead(TARGET, token(), "browser");
-  const { pass, undecided, one, fifty, jose } = workers;
+  const { pass, undecided, checked, one, fifty, jose, joseBefore } = workers;
   return [
     { name: "pass-through", workload: "known", worker: pass, next: of(known) },
     { name: "no decision", workload: "known", worker: undecided, next: of(known) },
+    { name: "no decision", workload: "first-seen", worker: checked, next: of(fresh) },
     { name: "edge", workload: "known, 1 route", worker: one, next: of(known) },
     { name: "edge", workload: "known, 50 routes", worker: fifty, next: of(known) },
     { name: "edge", workload: "first-seen, 50 routes", worker: fifty, next: of(fresh) },
     { name: "edge", workload: "95 % known, 50 routes", worker: fifty, next: of(mixed) },
-    { name: "jose + itty-router", workload: "known, 50 routes", worker: jose, next: of(known) },
+    {
+      name: "edge with jose + itty-router",
+      workload: "95 % known, 50 routes",
+      worker: joseBefore,
+      next: of(mixed),
+    },
     { name: "jose + itty-router", workload: "95 % known, 50 routes", worker: jose, next: of(mixed) },
   ];
 }
@@ -128,7 +148,7 @@ export async function measureRequests(
   const workers = await startWorkers(origin, signer.jwks);
   try {
     const contenders = contendersOf(workers, tokens);
-    for (const contender of contenders) await measureOnce(contender, scale.requests, 16);
+    for (const contender of contenders) await measureOnce(contender, scale.warmUpRequests, 16);
     const rows: Row[] = [];
     for (const concurrency of CONCURRENCIES) {
       const samples = contenders.map((): Sample => ({ cpuUs: [], perSecond: [] }));

@@ -26,6 +26,8 @@ export interface Figure {
   readonly bound: "most" | "least";
   readonly unit: "ratio" | "bytes" | "ms" | "MB";
   readonly value: number;
+  /** What the same run found to be needed for nothing but what cannot be left out; undefined: not measured. */
+  readonly floor: number | undefined;
   readonly met: boolean;
 }
 

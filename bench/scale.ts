@@ -6,6 +6,8 @@ export interface Scale {
   readonly batchMs: number;
   /** Requests of a batch of whole requests. */
   readonly requests: number;
+  /** Requests of each contender before the first round: what is hot is machine code by then. */
+  readonly warmUpRequests: number;
   /** Tokens of the largest workload of known tokens, and of the ring that first-seen ones are taken from. */
   readonly tokens: number;
   /** Isolates that are started at once for the start-up figure, and how often. */
@@ -18,10 +20,19 @@ export const FULL: Scale = {
   rounds: 15,
   batchMs: 60,
   requests: 1_000,
+  warmUpRequests: 10_000,
   tokens: 10_000,
   isolates: 25,
   starts: 7,
 };
 
 /** Shows that everything runs; its numbers mean nothing. */
-export const QUICK: Scale = { rounds: 2, batchMs: 2, requests: 60, tokens: 1_000, isolates: 2, starts: 1 };
+export const QUICK: Scale = {
+  rounds: 2,
+  batchMs: 2,
+  requests: 60,
+  warmUpRequests: 60,
+  tokens: 1_000,
+  isolates: 2,
+  starts: 1,
+};

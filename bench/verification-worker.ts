@@ -5,6 +5,7 @@ import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
 import { decodeBase64url } from "../src/core/token/base64url.ts";
 import { decodeToken } from "../src/core/token/bearer.ts";
 import { type CoreBench, createCoreBench } from "./core-bench.ts";
+import { createFloors } from "./floor.ts";
 import { CLIENT_ID, ISSUER, POOL_ID } from "./pool.ts";
 
 /** What the driver sends once: the key set and the tokens of each workload. */
@@ -102,6 +103,7 @@ async function createTasks(bench: BenchTokens): Promise<Readonly<Record<string, 
     "aws forged": each(of("forged"), aws, "refused"),
     "jose expired": each(of("expired"), jose, "refused"),
     "aws expired": each(of("expired"), aws, "refused"),
+    ...createFloors(tokens),
     ...core.tasks,
   };
 }

@@ -36,6 +36,8 @@ export interface BenchWorkerOptions {
   readonly vars?: Readonly<Record<string, unknown>>;
   /** KV bindings. They are empty, and forget what is put. */
   readonly namespaces?: readonly string[];
+  /** A text module beside it, which nothing imports. */
+  readonly text?: string;
   /** Copies of the Worker in the same process, each in an isolate of its own; default 1. */
   readonly copies?: number;
   readonly inspector?: boolean;
@@ -45,11 +47,15 @@ export interface BenchWorkerOptions {
 }
 
 /** Bundles the source of an entry, as an adopter's own build would; imports are relative to the repository. */
-export async function bundle(contents: string, minify = false): Promise<string> {
+export async function bundle(
+  contents: string,
+  minify = false,
+  format: "esm" | "iife" = "esm",
+): Promise<string> {
   const result = await build({
     stdin: { contents, resolveDir: ROOT, loader: "ts" },
     bundle: true,
-    format: "esm",
+    format,
     target: "es2024",
     conditions: ["workerd", "worker", "browser"],
     minify,
@@ -83,7 +89,10 @@ function configOf({ vars = {}, namespaces = [], copies = 1, v8Flags = [] }: Benc
   const workers = Array.from(
     { length: copies },
     (_, index) => `(name = "worker-${index}", worker = (
-      modules = [(name = "index.js", esModule = embed "index.js")],
+      modules = [
+        (name = "index.js", esModule = embed "index.js"),
+        (name = "text.txt", text = embed "text.txt"),
+      ],
       compatibilityDate = "${COMPATIBILITY_DATE}",
       bindings = [${bindings.join(", ")}],
       globalOutbound = "network",
@@ -133,6 +142,7 @@ function listening(child: ChildProcess, control: Readable, wantsInspector: boole
 export async function startWorker(options: BenchWorkerOptions): Promise<BenchWorker> {
   const folder = await mkdtemp(join(tmpdir(), "edge-bench-"));
   await writeFile(join(folder, "index.js"), options.script);
+  await writeFile(join(folder, "text.txt"), options.text ?? "");
   await writeFile(join(folder, "store.js"), EMPTY_STORE);
   await writeFile(join(folder, "config.capnp"), configOf(options));
   const inspector = options.inspector === true ? ["--inspector-addr=127.0.0.1:0"] : [];

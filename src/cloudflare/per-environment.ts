@@ -25,8 +25,11 @@ export function createPerEnvironment<T>(create: (env: object) => T): (env: objec
   }
 
   return (env) => {
-    const known = byObject.get(env) ?? find(env);
-    byObject.set(env, known);
+    let known = byObject.get(env);
+    if (known === undefined) {
+      known = find(env);
+      byObject.set(env, known);
+    }
     return known.value;
   };
 }
