@@ -1,4 +1,5 @@
 import { type Refusal, refusal } from "../errors.ts";
+import { once } from "../once.ts";
 import { decodeBase64url, decodedLength, isCanonical } from "./base64url.ts";
 
 /** Characters of the longest token that is looked at. */
@@ -21,14 +22,14 @@ export interface UnverifiedToken {
 }
 
 // Read at once, and written anew for the next token: a buffer for each token costs a twentieth of a signature check.
-const scratch = new Uint8Array(decodedLength(MAX_TOKEN_CHARS));
+const scratch = once(() => new Uint8Array(decodedLength(MAX_TOKEN_CHARS)));
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }); // a BOM stays, and JSON refuses it
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 function decodeObject(segment: string): Record<string, unknown> | undefined {
-  const bytes = decodeBase64url(segment, scratch);
+  const bytes = decodeBase64url(segment, scratch());
   if (bytes === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(utf8.decode(bytes));

@@ -1,5 +1,6 @@
 import type { Config, UserPool } from "../config.ts";
 import { isRefusal, type Refusal, refusal } from "../errors.ts";
+import { once } from "../once.ts";
 import type { CompiledPolicy } from "../policy/schema.ts";
 import { type Principal, readPrincipal } from "../principal.ts";
 import type { Scope } from "../scope.ts";
@@ -45,8 +46,8 @@ function usableKid({ unverifiedHeader }: UnverifiedToken): string | undefined {
 }
 
 const encoder = new TextEncoder();
-const inputBytes = new Uint8Array(MAX_TOKEN_CHARS);
-const signatureBytes = new Uint8Array(decodedLength(MAX_TOKEN_CHARS));
+const inputBuffer = once(() => new Uint8Array(MAX_TOKEN_CHARS));
+const signatureBuffer = once(() => new Uint8Array(decodedLength(MAX_TOKEN_CHARS)));
 
 /**
  * The buffers are written anew for the next token while the check of this one goes on: WebCrypto has copied what it
@@ -54,10 +55,11 @@ const signatureBytes = new Uint8Array(decodedLength(MAX_TOKEN_CHARS));
  * a tenth of the check.
  */
 function verifySignature(key: CryptoKey, { signingInput, signature }: UnverifiedToken): Promise<boolean> {
-  const { written } = encoder.encodeInto(signingInput, inputBytes);
-  const bytes = decodeBase64url(signature, signatureBytes);
+  const input = inputBuffer();
+  const { written } = encoder.encodeInto(signingInput, input);
+  const bytes = decodeBase64url(signature, signatureBuffer());
   if (bytes === undefined) return Promise.resolve(false);
-  return crypto.subtle.verify(SIGNATURE_ALGORITHM, key, bytes, inputBytes.subarray(0, written));
+  return crypto.subtle.verify(SIGNATURE_ALGORITHM, key, bytes, input.subarray(0, written));
 }
 
 /**
