@@ -72,6 +72,11 @@ function groupTable(rows: readonly Row[], group: Row["group"]): string {
           withSpread(row.perSecondRatio, ratio),
         ]),
       );
+    case "parts":
+      return table(
+        ["duties", "contender", "µs of CPU", "over pass-through"],
+        own.map((row) => [...name(row), withSpread(row.value, number), withSpread(row.ratio, ratio)]),
+      );
     case "node":
       return table(
         ["workload", "contender", "µs", "over bare verify"],
@@ -98,6 +103,8 @@ export function markdownOf(results: Results): string {
     groupTable(rows, "verification"),
     "### Whole requests, through workerd to an origin on loopback",
     groupTable(rows, "requests"),
+    "### What a whole request is made of, all in one isolate",
+    groupTable(rows, "parts"),
     "### In Node",
     groupTable(rows, "node"),
     "### Footprint",

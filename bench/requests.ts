@@ -1,6 +1,6 @@
-import { fork } from "node:child_process";
 import { requestHead } from "./headers.ts";
 import { type NextRequest, sendRequests } from "./load.ts";
+import { type Origin, startOrigin } from "./origin-process.ts";
 import { policyOf, TARGET } from "./policy.ts";
 import { CLIENT_ID, ISSUER, POOL_ID } from "./pool.ts";
 import type { Row } from "./result.ts";
@@ -13,22 +13,6 @@ import { type BenchWorker, bundle, startWorker } from "./workerd.ts";
 export const CONCURRENCIES = [16, 64] as const;
 const KNOWN_TOKENS = 200;
 const NEW_EVERY = 20; // 95 % known
-
-interface Origin {
-  readonly url: string;
-  close(): void;
-}
-
-async function startOrigin(jwks: unknown): Promise<Origin> {
-  const child = fork(new URL("./origin.ts", import.meta.url), {
-    env: { ...process.env, BENCH_JWKS: JSON.stringify(jwks) },
-  });
-  const port = await new Promise((resolve, reject) => {
-    child.once("message", resolve);
-    child.once("exit", () => reject(new Error("the origin has ended")));
-  });
-  return { url: `http://127.0.0.1:${port}`, close: () => child.disconnect() };
-}
 
 interface Contender {
   readonly name: string;

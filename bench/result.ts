@@ -2,7 +2,7 @@ import type { Spread } from "./statistics.ts";
 
 /** One line of the table. */
 export interface Row {
-  readonly group: "verification" | "node" | "requests" | "footprint";
+  readonly group: "verification" | "node" | "requests" | "parts" | "footprint";
   readonly workload: string;
   readonly contender: string;
   /** What is measured, with its unit, in the median and quartiles. */

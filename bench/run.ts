@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { figuresOf } from "./figures.ts";
 import { measureFootprint } from "./footprint.ts";
 import { measureNode } from "./node-verification.ts";
+import { measureParts } from "./parts.ts";
 import { pictureOf } from "./picture.ts";
 import { markdownOf, updatePage } from "./report.ts";
 import { measureRequests } from "./requests.ts";
@@ -40,10 +41,18 @@ async function measure(scale: Scale): Promise<Row[]> {
   const verification = await measureVerification(workloads, scale);
   say("Whole requests …");
   const requests = await measureRequests(signer, tokens, scale);
+  say("Parts of a whole request …");
+  const parts = await measureParts(signer, tokens[0] ?? "", scale);
   say("Verification in Node …");
   const node = await measureNode(workloads, scale);
   say("Bundle, start-up, memory …");
-  return [...verification, ...requests, ...node, ...(await measureFootprint(signer, tokens, scale))];
+  return [
+    ...verification,
+    ...requests,
+    ...parts,
+    ...node,
+    ...(await measureFootprint(signer, tokens, scale)),
+  ];
 }
 
 async function main(): Promise<void> {

@@ -39,40 +39,68 @@ const RECORD = {
   jwks: "memory",
 };
 
+/** What a gateway owes beyond passing a request on, one after the other as {@link DUTIES} names them. */
+export const DUTIES = [
+  "pass-through",
+  "a request of its own",
+  "headers copied, thirteen set",
+  "header lines gone through",
+  "never cached",
+  "time limit",
+  "response's headers edited",
+  "log line",
+  "kept alive when the client goes",
+] as const;
+const OWN_REQUEST = 1;
+const HEADERS = 2;
+const LINES = 3;
+const NO_STORE = 4;
+const TIME_LIMIT = 5;
+const RESPONSE = 6;
+const LOG = 7;
+const KEEP_ALIVE = 8;
+
 // what could pass for the gateway's word, or belongs to one connection
 const NOT_PASSED = /^(?:x[-_]auth[-_]|x[-_]forwarded[-_]|proxy[-_]|x[-_]tenant[-_]id$|connection$|host$)/;
 
-function headersFor(request: Request): Headers {
+function headersFor(request: Request, duties: number): Headers {
   const removed: string[] = [];
-  request.headers.forEach((_value, name) => {
-    if (NOT_PASSED.test(name)) removed.push(name);
-  });
+  if (duties >= LINES)
+    request.headers.forEach((_value, name) => {
+      if (NOT_PASSED.test(name)) removed.push(name);
+    });
   const headers = new Headers(request.headers);
   for (const name of removed) headers.delete(name);
   for (const [name, value] of OWN_HEADERS) headers.set(name, value);
   return headers;
 }
 
-function answerOf(response: Response, request: Request, startedAtMs: number): Response {
+function answerOf(response: Response, request: Request, duties: number, startedAtMs: number): Response {
+  if (duties < RESPONSE) return response;
   const passed = new Response(response.body, response);
   passed.headers.set("access-control-allow-origin", request.headers.get("origin") ?? "");
   passed.headers.set("access-control-expose-headers", "www-authenticate, x-request-id, retry-after");
   passed.headers.set("vary", "Origin");
   passed.headers.set("x-request-id", OWN_HEADERS[0]?.[1] ?? "");
-  console.log(JSON.stringify({ ...RECORD, status: passed.status, edge_ms: Date.now() - startedAtMs }));
+  if (duties >= LOG)
+    console.log(JSON.stringify({ ...RECORD, status: passed.status, edge_ms: Date.now() - startedAtMs }));
   return passed;
 }
 
-function forward(request: Request, env: Env): Promise<Response> {
+/** Forwards with so many duties, decides nothing. */
+function forward(request: Request, env: Env, duties: number): Promise<Response> {
   const startedAtMs = Date.now();
   const url = env.ORIGIN_URL + request.url.slice(request.url.indexOf("/", 8));
-  const headers = headersFor(request);
-  const work = fetch(url, { method: request.method, headers, redirect: "manual", cache: "no-store" });
+  if (duties < OWN_REQUEST) return fetch(url, request);
+  const headers = duties >= HEADERS ? headersFor(request, duties) : request.headers;
+  const init = { method: request.method, headers, redirect: "manual" } as const;
+  const work = fetch(url, duties >= NO_STORE ? { ...init, cache: "no-store" } : init);
+  if (duties < TIME_LIMIT) return work.then((response) => answerOf(response, request, duties, startedAtMs));
   return new Promise((resolve, reject) => {
     const timer = setTimeout(reject, env.ORIGIN_TIMEOUT_MS, new Error("timeout"));
     work.then((response) => {
       clearTimeout(timer);
-      resolve(answerOf(response, request, startedAtMs));
+      resolve(answerOf(response, request, duties, startedAtMs));
     }, reject);
   });
 }
@@ -91,17 +119,16 @@ async function forwardChecked(request: Request, env: Env & { readonly KEY: JsonW
   const signature = bytesOf(token.slice(end + 1));
   const input = new TextEncoder().encode(token.slice(0, end));
   const holds = await crypto.subtle.verify(ALGORITHM, await key, signature, input);
-  return holds ? forward(request, env) : new Response(null, { status: 401 });
+  return holds ? forward(request, env, KEEP_ALIVE) : new Response(null, { status: 401 });
 }
 
 /**
- * Everything that the gateway owes callers, API and operators, and no decision at all: the client's header lines gone
- * through and copied, its own set, a time limit, no cache, the response's headers edited, one log line, kept alive
- * when the client goes. What is below this cannot be had by deciding faster.
+ * Everything that the gateway owes callers, API and operators, and no decision at all. What is below this cannot be
+ * had by deciding faster.
  */
 export const undecided = {
   fetch(request: Request, env: Env, context: Waiting): Promise<Response> {
-    const response = forward(request, env);
+    const response = forward(request, env, KEEP_ALIVE);
     context.waitUntil(response);
     return response;
   },
@@ -112,6 +139,23 @@ export const undecidedChecked = {
   fetch(request: Request, env: Env & { readonly KEY: JsonWebKey }, context: Waiting): Promise<Response> {
     const response = forwardChecked(request, env);
     context.waitUntil(response);
+    return response;
+  },
+};
+
+let owed = 0;
+
+/** As many duties as the last `/duties/N` has said, all in one isolate, so that nothing else differs. */
+export const parts = {
+  fetch(request: Request, env: Env, context: Waiting): Response | Promise<Response> {
+    const { url } = request;
+    const at = url.indexOf("/duties/");
+    if (at !== -1) {
+      owed = Number(url.slice(at + "/duties/".length));
+      return new Response(null);
+    }
+    const response = forward(request, env, owed);
+    if (owed >= KEEP_ALIVE) context.waitUntil(response);
     return response;
   },
 };

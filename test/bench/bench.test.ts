@@ -77,6 +77,14 @@ describe("npm run bench", () => {
     }
   });
 
+  it("takes a whole request apart, each duty on top of those before", () => {
+    const parts = rowsOf("parts");
+    expect(parts[0]).toBe("no decision: pass-through");
+    expect(parts).toHaveLength(9);
+    for (const { group, value, workload } of results.rows)
+      if (group === "parts") expect(value.median, workload).toBeGreaterThan(0);
+  });
+
   it("has a number for every figure to hold", () => {
     expect(results.figures).toHaveLength(12);
     for (const { name, value, floor } of results.figures) {

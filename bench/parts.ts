@@ -1,0 +1,53 @@
+import { DUTIES } from "./contenders/undecided.ts";
+import { requestHead } from "./headers.ts";
+import { sendRequests } from "./load.ts";
+import { startOrigin } from "./origin-process.ts";
+import { TARGET } from "./policy.ts";
+import type { Row } from "./result.ts";
+import type { Scale } from "./scale.ts";
+import { ratiosOf, spreadOf } from "./statistics.ts";
+import type { Signer } from "./tokens.ts";
+import { bundle, startWorker } from "./workerd.ts";
+
+const CONCURRENCY = 16;
+
+/**
+ * What a whole request is made of: the duties of a gateway, one more at a time, all in one isolate and in turns. No
+ * decision is among them.
+ */
+export async function measureParts(signer: Signer, token: string, scale: Scale): Promise<Row[]> {
+  const origin = await startOrigin(signer.jwks);
+  const script = await bundle('export { parts as default } from "./bench/contenders/undecided.ts";');
+  const worker = await startWorker({
+    script,
+    vars: { ORIGIN_URL: origin.url, ORIGIN_TIMEOUT_MS: 30_000 },
+  });
+  const samples = DUTIES.map((): number[] => []);
+  const head = requestHead(TARGET, token, "browser");
+  const cpuUs = async (duties: number, requests: number): Promise<number> => {
+    await fetch(`${worker.url}/duties/${duties}`);
+    const cpuBefore = worker.cpuNs();
+    await sendRequests(worker.url, requests, CONCURRENCY, () => head);
+    return (worker.cpuNs() - cpuBefore) / 1000 / requests;
+  };
+  try {
+    for (const duties of DUTIES.keys()) await cpuUs(duties, 2 * scale.requests); // all share their code
+    for (let round = 0; round < scale.rounds; round += 1)
+      for (const [duties, sample] of samples.entries()) sample.push(await cpuUs(duties, scale.requests));
+  } finally {
+    await worker.close();
+    origin.close();
+  }
+  const [passThrough] = samples;
+  return DUTIES.map((workload, duties): Row => {
+    const sample = samples[duties] ?? [];
+    return {
+      group: "parts",
+      contender: "no decision",
+      workload: duties < 2 ? workload : `and ${workload}`,
+      unit: "µs",
+      value: spreadOf(sample),
+      ratio: ratiosOf(sample, passThrough ?? sample),
+    };
+  });
+}
