@@ -22,7 +22,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "system",
-          include: ["test/{adopter,e2e,hostile,local,cli,bench}/**/*.test.ts"],
+          include: ["test/{adopter,cloudflare,e2e,hostile,local,cli,bench}/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // a machine that CI shares with others may starve a process; a rule that is broken fails twice

@@ -170,7 +170,8 @@ function decideAndCarryOut(
 /**
  * Builds the Worker of a policy: `export default createWorker(policy)`. Bindings are read from the handler's
  * `env` alone. A policy or an environment that does not validate answers `500 misconfigured` to every request
- * but health, forwards nothing, and logs each fault with its path; it never throws.
+ * but health, forwards nothing, and logs each fault with its path; it never throws. `fetch` hands a response out
+ * without a promise where nothing had to be waited for: whoever wraps it uses `await`.
  */
 export function createWorker(policy: Policy): ExportedHandler<Env> {
   let gatewayOrigin: string | undefined; // the last that was seen here: a cron run has no host of its own

@@ -32,16 +32,20 @@ function write(text: string, target: Target): number {
   return bytes.length;
 }
 
-/** Bytes that `chars` of base64url without padding stand for, rounded up. */
-export const decodedLength = (chars: number): number => Math.ceil((chars * 3) / 4);
+/** Bytes that `chars` of base64url without padding stand for. */
+export const decodedLength = (chars: number): number => Math.floor((chars * 3) / 4);
 
 /**
  * Decodes base64url whose alphabet the caller has checked. Undefined where the length is impossible or unused
  * bits are set, so that bytes have exactly one spelling (RFC 7515 section 2; RFC 4648 section 3.5). The bytes are a
- * view of `target`, which must have room for them; by default they have a buffer of their own.
+ * view of `target`, by default of a buffer of their own.
+ *
+ * @throws {RangeError} where `target` has no room for them: the runtime would cut them off and say nothing.
  */
-export const decodeBase64url = (
+export function decodeBase64url(
   text: string,
   target: Uint8Array<ArrayBuffer> = new Uint8Array(decodedLength(text.length)),
-): Uint8Array<ArrayBuffer> | undefined =>
-  isCanonical(text) ? target.subarray(0, write(text, target)) : undefined;
+): Uint8Array<ArrayBuffer> | undefined {
+  if (target.length < decodedLength(text.length)) throw new RangeError("no room for the decoded bytes");
+  return isCanonical(text) ? target.subarray(0, write(text, target)) : undefined;
+}

@@ -1,6 +1,5 @@
 import type { Config, UserPool } from "../config.ts";
 import { isRefusal, type Refusal, refusal } from "../errors.ts";
-import { once } from "../once.ts";
 import type { CompiledPolicy } from "../policy/schema.ts";
 import { type Principal, readPrincipal } from "../principal.ts";
 import type { Scope } from "../scope.ts";
@@ -46,20 +45,32 @@ function usableKid({ unverifiedHeader }: UnverifiedToken): string | undefined {
 }
 
 const encoder = new TextEncoder();
-const inputBuffer = once(() => new Uint8Array(MAX_TOKEN_CHARS));
-const signatureBuffer = once(() => new Uint8Array(decodedLength(MAX_TOKEN_CHARS)));
 
-/**
- * The buffers are written anew for the next token while the check of this one goes on: WebCrypto has copied what it
- * was given by the time it returns (W3C: Web Cryptography Level 2, the verify method). Buffers of their own would cost
- * a tenth of the check.
- */
-function verifySignature(key: CryptoKey, { signingInput, signature }: UnverifiedToken): Promise<boolean> {
-  const input = inputBuffer();
-  const { written } = encoder.encodeInto(signingInput, input);
-  const bytes = decodeBase64url(signature, signatureBuffer());
-  if (bytes === undefined) return Promise.resolve(false);
-  return crypto.subtle.verify(SIGNATURE_ALGORITHM, key, bytes, input.subarray(0, written));
+/** What one check of a signature is given. */
+interface Buffers {
+  readonly input: Uint8Array<ArrayBuffer>;
+  readonly signature: Uint8Array<ArrayBuffer>;
+}
+
+const createBuffers = (): Buffers => ({
+  input: new Uint8Array(MAX_TOKEN_CHARS),
+  signature: new Uint8Array(decodedLength(MAX_TOKEN_CHARS)),
+});
+
+/** Used again, since buffers for each token cost a tenth of a check; but never by two checks at the same time. */
+let idleBuffers: Buffers | undefined;
+
+/** The buffers stay this check's own until it has ended, whenever it may look into them. */
+function* verifySignature(key: CryptoKey, { signingInput, signature }: UnverifiedToken): Steps<boolean> {
+  const buffers = idleBuffers ?? createBuffers();
+  idleBuffers = undefined; // after a failure they are not put back
+  const { written } = encoder.encodeInto(signingInput, buffers.input);
+  const input = buffers.input.subarray(0, written);
+  const bytes = decodeBase64url(signature, buffers.signature);
+  const holds =
+    bytes !== undefined && (yield* settled(crypto.subtle.verify(SIGNATURE_ALGORITHM, key, bytes, input)));
+  idleBuffers = buffers;
+  return holds;
 }
 
 /**
@@ -94,7 +105,7 @@ export function* verifyToken(
 
   const found = yield* settled(verifier.jwks.find(trusted.issuer, kid, sources, scope));
   if (isRefusal(found)) return found;
-  const holds = yield* settled(verifySignature(found.key, decoded));
+  const holds = yield* verifySignature(found.key, decoded);
   if (!holds) return refusal("invalid_signature");
 
   const principal = readPrincipal(decoded.unverifiedClaims, verifier.policy); // verified by now

@@ -214,6 +214,11 @@ describe("faults of a policy", () => {
     ]);
   });
 
+  it("are not about the role where only another rung of the ladder is wrong", () => {
+    const policy = { roles: ["viewer", 3], routes: [{ path: "/a", role: "viewer" }] };
+    expect(policyFaults(policy)).toEqual(["roles.1: must be a name"]);
+  });
+
   it.each(["public", "deny"])("say what has no effect on a %s route", (access) => {
     const asked = { role: "a", scopes: ["s"], groups: ["g"], tenantParam: "id" };
     expect(withRoute({ access, ...asked }, { roles: ["a"] })).toEqual(

@@ -28,6 +28,18 @@ describe("base64url", () => {
     expect(decodeBase64url("A", buffer)).toBeUndefined();
   });
 
+  it("fills a buffer to the last byte, and throws where there is one too many", () => {
+    for (const [text, bytes] of [
+      ["Zg", 1],
+      ["Zm8", 2],
+      ["Zm9v", 3],
+      ["Zm9vYg", 4],
+    ] as const) {
+      expect(decodeBase64url(text, new Uint8Array(bytes))).toHaveLength(bytes);
+      expect(() => decodeBase64url(text, new Uint8Array(bytes - 1))).toThrow(RangeError);
+    }
+  });
+
   it("refuses a length that no bytes have", () => {
     for (const text of ["A", "AAAAA", "AAAAAAAAA"]) expect(decodeBase64url(text)).toBeUndefined();
   });

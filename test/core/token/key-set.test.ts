@@ -190,6 +190,7 @@ describe("an import", () => {
     expect(key?.algorithm).toMatchObject({ name: "RSASSA-PKCS1-v1_5", hash: { name: "SHA-256" } });
     expect(key?.usages).toEqual(["verify"]);
     expect(key?.type).toBe("public");
+    expect(key?.extractable).toBe(false);
   });
 
   it("keeps the keys that the set before held with the same kid and numbers", async () => {

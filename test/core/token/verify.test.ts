@@ -1,4 +1,4 @@
-import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Config, parseConfig } from "../../../src/core/config.ts";
 import { isRefusal } from "../../../src/core/errors.ts";
 import { compilePolicy } from "../../../src/core/policy/define.ts";
@@ -65,18 +65,43 @@ const claims = (overrides: Record<string, unknown> = {}): Record<string, unknown
   idClaims(ISSUER.issuer, NOW, overrides);
 
 describe("tokens that are verified at the same time", () => {
-  it("are each judged by their own bytes", async () => {
-    await verify(await sign(a, claims())); // from here on the key is at hand, and nothing waits before the check
-    const tokens = await Promise.all(
-      Array.from({ length: 40 }, async (_, index) => {
-        const token = await sign(a, claims({ sub: `person-${index}`, pad: "x".repeat(index * 20) }));
-        return index % 2 === 0 ? token : `${token.slice(0, -10)}${"A".repeat(10)}`;
-      }),
-    );
-    const outcomes = await Promise.all(tokens.map((token) => verify(token)));
-    for (const [index, outcome] of outcomes.entries())
-      if (index % 2 === 1) expect(outcome).toBe("invalid_signature");
-      else expect(outcome).toMatchObject({ token: { principal: { sub: `person-${index}` } } });
+  afterEach(() => vi.restoreAllMocks());
+
+  const check = crypto.subtle.verify.bind(crypto.subtle);
+  const WAITS: [string, () => Promise<unknown>][] = [
+    ["a moment later", () => Promise.resolve()],
+    ["much later", () => new Promise((resolve) => setTimeout(resolve, 5))],
+  ];
+  it.each([["at once", undefined] as const, ...WAITS])(
+    "are each judged by their own bytes, looked into %s",
+    async (_when, wait) => {
+      await verify(await sign(a, claims())); // from here on the key is at hand, and nothing waits before the check
+      if (wait !== undefined)
+        vi.spyOn(crypto.subtle, "verify").mockImplementation(async (...given) => {
+          await wait();
+          return check(...given);
+        });
+      const tokens = await Promise.all(
+        Array.from({ length: 40 }, async (_, index) => {
+          const token = await sign(a, claims({ sub: `person-${index}`, pad: "x".repeat(index * 20) }));
+          return index % 2 === 0 ? token : `${token.slice(0, -10)}${"A".repeat(10)}`;
+        }),
+      );
+      for (let round = 0; round < 2; round += 1) {
+        const by = { ...verifier, verified: createVerifiedCache() };
+        const outcomes = await Promise.all(tokens.map((token) => verify(token, by)));
+        for (const [index, outcome] of outcomes.entries())
+          if (index % 2 === 1) expect(outcome).toBe("invalid_signature");
+          else expect(outcome).toMatchObject({ token: { principal: { sub: `person-${index}` } } });
+      }
+    },
+  );
+
+  it("do not suffer from a check that has thrown", async () => {
+    const token = await sign(a, claims());
+    vi.spyOn(crypto.subtle, "verify").mockRejectedValueOnce(new Error("broken"));
+    await expect(verify(token)).rejects.toThrow("broken");
+    expect(await verify(token)).toMatchObject({ layer: "memory" });
   });
 });
 
