@@ -60,17 +60,15 @@ const createBuffers = (): Buffers => ({
 /** Used again, since buffers for each token cost a tenth of a check; but never by two checks at the same time. */
 let idleBuffers: Buffers | undefined;
 
-/** The buffers stay this check's own until it has ended, whenever it may look into them. */
-function* verifySignature(key: CryptoKey, { signingInput, signature }: UnverifiedToken): Steps<boolean> {
-  const buffers = idleBuffers ?? createBuffers();
-  idleBuffers = undefined; // after a failure they are not put back
+function checkSignature(
+  key: CryptoKey,
+  { signingInput, signature }: UnverifiedToken,
+  buffers: Buffers,
+): Promise<boolean> {
   const { written } = encoder.encodeInto(signingInput, buffers.input);
-  const input = buffers.input.subarray(0, written);
   const bytes = decodeBase64url(signature, buffers.signature);
-  const holds =
-    bytes !== undefined && (yield* settled(crypto.subtle.verify(SIGNATURE_ALGORITHM, key, bytes, input)));
-  idleBuffers = buffers;
-  return holds;
+  if (bytes === undefined) return Promise.resolve(false);
+  return crypto.subtle.verify(SIGNATURE_ALGORITHM, key, bytes, buffers.input.subarray(0, written));
 }
 
 /**
@@ -105,7 +103,10 @@ export function* verifyToken(
 
   const found = yield* settled(verifier.jwks.find(trusted.issuer, kid, sources, scope));
   if (isRefusal(found)) return found;
-  const holds = yield* verifySignature(found.key, decoded);
+  const buffers = idleBuffers ?? createBuffers();
+  idleBuffers = undefined; // they are this check's own until it has ended, whenever it looks into them
+  const holds = (yield checkSignature(found.key, decoded, buffers)) === true;
+  idleBuffers = buffers; // not after a failure
   if (!holds) return refusal("invalid_signature");
 
   const principal = readPrincipal(decoded.unverifiedClaims, verifier.policy); // verified by now
