@@ -170,8 +170,7 @@ function decideAndCarryOut(
 /**
  * Builds the Worker of a policy: `export default createWorker(policy)`. Bindings are read from the handler's
  * `env` alone. A policy or an environment that does not validate answers `500 misconfigured` to every request
- * but health, forwards nothing, and logs each fault with its path; it never throws. `fetch` hands a response out
- * without a promise where nothing had to be waited for: whoever wraps it uses `await`.
+ * but health, forwards nothing, and logs each fault with its path; it never throws. `fetch` always returns a promise.
  */
 export function createWorker(policy: Policy): ExportedHandler<Env> {
   let gatewayOrigin: string | undefined; // the last that was seen here: a cron run has no host of its own
@@ -191,14 +190,15 @@ export function createWorker(policy: Policy): ExportedHandler<Env> {
       const exchange = createExchange(new WorkerRequest(request));
       gatewayOrigin = exchange.url.origin;
       const gateway = gatewayOf(env);
-      if (!gateway.ok) return answerMisconfigured({ request, exchange, gateway: undefined, startedAtMs });
+      if (!gateway.ok)
+        return Promise.resolve(answerMisconfigured({ request, exchange, gateway: undefined, startedAtMs }));
       const response = decideAndCarryOut(
         { request, exchange, gateway: gateway.value, startedAtMs },
         gateway.value,
         createSources(env, context, gatewayOrigin),
       );
-      // else a client that resets its connection ends it, forwarded but not logged
-      if (response instanceof Promise) context.waitUntil(response);
+      if (!(response instanceof Promise)) return Promise.resolve(response); // wrappers may call `then`
+      context.waitUntil(response); // else a client that resets its connection ends it, forwarded but not logged
       return response;
     },
 

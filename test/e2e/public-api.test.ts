@@ -74,7 +74,8 @@ describe("createWorker", () => {
         export default {
           fetch(request, env, context) {
             second ??= { ...env, USER_POOLS: pools, REALM: "second" };
-            return worker.fetch(request, request.headers.has("x-second") ? second : env, context);
+            const answer = worker.fetch(request, request.headers.has("x-second") ? second : env, context);
+            return answer.then((response) => response);
           },
         };`,
     });
@@ -106,7 +107,7 @@ describe("createWorker", () => {
     expect(await stack.outcome("/v2", { token: admin })).toBe("route_not_found");
   });
 
-  it("reads bindings from the env that it is handed, and keeps environments apart", async () => {
+  it("reads bindings from the env that it is handed, keeps environments apart, and always hands out a promise", async () => {
     const outcome = async (headers: Record<string, string>) => {
       const response = await others.fetch("/x", { headers });
       return [(await response.json()).error, response.headers.get("www-authenticate")];
