@@ -5,7 +5,7 @@ import { type Principal, readPrincipal } from "../principal.ts";
 import type { Scope } from "../scope.ts";
 import { type Steps, settled } from "../steps.ts";
 import { decodeBase64url, decodedLength } from "./base64url.ts";
-import { decodeToken, MAX_TOKEN_CHARS, type UnverifiedToken } from "./bearer.ts";
+import { decodeToken, hasTwoDots, MAX_TOKEN_CHARS, type UnverifiedToken } from "./bearer.ts";
 import type { Jwks, JwksSources, KeyLayer } from "./jwks.ts";
 import type { VerifiedCache } from "./verified-cache.ts";
 
@@ -82,6 +82,7 @@ export function* verifyToken(
   sources: JwksSources,
   scope: Scope,
 ): Steps<Verification | Refusal> {
+  if (!hasTwoDots(token)) return refusal("malformed_token");
   const known = verifier.verified.get(token, scope.now());
   if (known !== undefined) {
     // its key is looked up again: one that was withdrawn verifies nothing from then on
