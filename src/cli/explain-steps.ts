@@ -42,10 +42,7 @@ function outcomeOf({ step, refusal }: TakenStep, { decision }: Trace): Explained
 
 /** Step 1 has no refusal: what the caller says of its identity is dropped, or replaced by what is verified. */
 function stripStep({ decision, exchange }: Trace): ExplainedStep {
-  const sent: [name: string, value: string][] = [];
-  exchange.request.headers.forEach((value, name) => {
-    if (name !== "authorization" && name !== "host") sent.push([name, value]);
-  });
+  const sent = editedHeaders(exchange.request.headers, { remove: ["authorization", "host"], set: [] });
   const passed = new Map(
     "upstream" in decision ? editedHeaders(exchange.request.headers, decision.upstream.headers) : [],
   );

@@ -189,14 +189,13 @@ export function createWorker(policy: Policy): ExportedHandler<Env> {
       const startedAtMs = Date.now();
       const exchange = createExchange(new WorkerRequest(request));
       gatewayOrigin = exchange.url.origin;
-      const gateway = gatewayOf(env);
-      if (!gateway.ok)
-        return Promise.resolve(answerMisconfigured({ request, exchange, gateway: undefined, startedAtMs }));
-      const response = decideAndCarryOut(
-        { request, exchange, gateway: gateway.value, startedAtMs },
-        gateway.value,
-        createSources(env, context, gatewayOrigin),
-      );
+      const found = gatewayOf(env);
+      const gateway = found.ok ? found.value : undefined;
+      const passage = { request, exchange, gateway, startedAtMs };
+      const response =
+        gateway === undefined
+          ? answerMisconfigured(passage)
+          : decideAndCarryOut(passage, gateway, createSources(env, context, gatewayOrigin));
       if (!(response instanceof Promise)) return Promise.resolve(response); // wrappers may call `then`
       context.waitUntil(response); // else a client that resets its connection ends it, forwarded but not logged
       return response;

@@ -89,9 +89,9 @@ export function* verifyToken(
     const issuer = verifier.config.issuers.get(known.issuer)?.issuer;
     const found = issuer && verifier.jwks.find(issuer, known.kid, sources, scope);
     const current = found instanceof Promise ? yield* settled(found) : found;
-    if (isRefusal(current) && current.code !== "invalid_signature") return current;
-    if (current !== undefined && !isRefusal(current) && current.key === known.key)
-      return { token: known, layer: current.layer };
+    if (isRefusal(current)) {
+      if (current.code !== "invalid_signature") return current;
+    } else if (current?.key === known.key) return { token: known, layer: current.layer };
     verifier.verified.delete(token); // its key is gone, or another now: what it says is found out anew
   }
 
