@@ -11,6 +11,7 @@ import { verifyToken } from "../src/core/token/verify.ts";
 import { type Client, headersFor } from "./headers.ts";
 import { policyOf, TARGET } from "./policy.ts";
 import { CLIENT_ID, ISSUER, POOL_ID } from "./pool.ts";
+import { fail, type Task } from "./task.ts";
 
 /** What the core is measured with. */
 export interface CoreTokens {
@@ -18,8 +19,6 @@ export interface CoreTokens {
   /** By workload: `first`, `known`, `junk`, `forged`, `expired`, and `m2m` (one for each size of allow-list). */
   readonly tokens: Readonly<Record<string, readonly string[]>>;
 }
-
-type Task = (count: number) => void | Promise<void>;
 
 /** Tenants of a machine's list; its `client_id` is `machine-<size>`. */
 export const ALLOW_LIST_SIZES = [10, 1_000, 100_000] as const;
@@ -32,10 +31,6 @@ export interface CoreBench {
   readonly tasks: Readonly<Record<string, Task>>;
   /** Decides twice on a request with this token, so that its verification is kept. */
   remember(token: string): Promise<void>;
-}
-
-function fail(reason: string): never {
-  throw new Error(reason);
 }
 
 const allowListOf = (clientId: string): string =>

@@ -1,25 +1,8 @@
 import { headersFor } from "./headers.ts";
+import { RECORD } from "./record.ts";
+import { fail, type Task } from "./task.ts";
 
-type Task = (count: number) => void;
-
-/** The record of a decision; its values are made up. */
-const RECORD = {
-  event: "decision",
-  request_id: "5f1c2d3e-0000-4000-8000-000000000001",
-  method: "GET",
-  route: "/v1/orders/:orderId/*",
-  decision: "forward",
-  status: 200,
-  caller: "user",
-  sub: "b1c2d3e4-0000-4000-8000-000000000001",
-  tenant: "acme",
-  client_id: "1example23456789",
-  kid: "example-key-id",
-  token_use: "id",
-  jwks: "memory",
-  edge_ms: 0,
-  colo: "ORD",
-};
+const FORWARDED = { ...RECORD, status: 200, edge_ms: 0, colo: "ORD" };
 const REFUSED = {
   event: "decision",
   method: "GET",
@@ -29,10 +12,6 @@ const REFUSED = {
 };
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-function fail(reason: string): never {
-  throw new Error(reason);
-}
-
 /**
  * What a decision cannot be had without, and nothing else. A known token: the header lines are read, so that none of
  * them passes unseen; the token is looked up by the whole of it; the log line is written as text. A malformed one: it
@@ -41,7 +20,7 @@ function fail(reason: string): never {
 export function createFloors(tokens: Readonly<Record<string, readonly string[]>>): Record<string, Task> {
   const names = (tokens["known"] ?? []).slice(0, 1_000);
   const known = headersFor(names, "api");
-  const verified = new Map(names.map((token) => [`Bearer ${token}`, { ...RECORD }]));
+  const verified = new Map(names.map((token) => [`Bearer ${token}`, { ...FORWARDED }]));
   const junk = headersFor(tokens["junk"] ?? [], "api");
   return {
     [`floor known ${known.length} api`]: (count) => {

@@ -5,9 +5,8 @@ import { CLIENT_ID, ISSUER } from "./pool.ts";
 import type { Row } from "./result.ts";
 import type { Scale } from "./scale.ts";
 import { ratiosOf, spreadOf } from "./statistics.ts";
+import type { Task } from "./task.ts";
 import type { BenchTokens } from "./verification-worker.ts";
-
-type Task = (count: number) => void | Promise<void>;
 
 const at = (tokens: readonly string[], index: number): string => tokens[index % tokens.length] ?? "";
 

@@ -43,7 +43,7 @@ async function startWorkers(origin: Origin, jwks: Signer["jwks"]) {
   const namespaces = ["JWKS", "M2M_TENANTS"];
   const gateway = async (routes: number) =>
     startWorker({ script: await bundle(gatewayEntry(routes)), vars, namespaces });
-  const joseVars = { ORIGIN_URL: origin.url, ISSUER, CLIENT_ID, JWKS: jwks };
+  const joseVars = { ISSUER, CLIENT_ID, KEYS: jwks };
   const pass = 'export { default } from "./bench/contenders/pass-through.ts";';
   const undecided = (name: string): Promise<string> =>
     bundle(`export { ${name} as default } from "./bench/contenders/undecided.ts";`);
@@ -57,10 +57,13 @@ async function startWorkers(origin: Origin, jwks: Signer["jwks"]) {
     pass: await startWorker({ script: await bundle(pass), vars: { ORIGIN_URL: origin.url } }),
     one: await gateway(1),
     fifty: await gateway(50),
-    jose: await startWorker({ script: await bundle(joseEntry(50)), vars: joseVars }),
+    jose: await startWorker({
+      script: await bundle(joseEntry(50)),
+      vars: { ORIGIN_URL: origin.url, ...joseVars },
+    }),
     joseBefore: await startWorker({
       script: await bundle(joseBeforeEntry(50)),
-      vars: { ...vars, ISSUER, CLIENT_ID, KEYS: jwks },
+      vars: { ...vars, ...joseVars },
       namespaces,
     }),
   };

@@ -7,17 +7,12 @@ import { decodeToken } from "../src/core/token/bearer.ts";
 import { type CoreBench, createCoreBench } from "./core-bench.ts";
 import { createFloors } from "./floor.ts";
 import { CLIENT_ID, ISSUER, POOL_ID } from "./pool.ts";
+import { fail, type Task } from "./task.ts";
 
 /** What the driver sends once: the key set and the tokens of each workload. */
 export interface BenchTokens {
   readonly jwks: JSONWebKeySet;
   readonly tokens: Readonly<Record<string, readonly string[]>>;
-}
-
-type Task = (count: number) => void | Promise<void>;
-
-function fail(reason: string): never {
-  throw new Error(reason);
 }
 
 /** The floor: nothing but the signature, with everything that it needs at hand. */

@@ -1,16 +1,10 @@
-import { type IRequest, Router } from "itty-router";
-import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
+import type { IRequest } from "itty-router";
 import type { Policy } from "../../src/core/policy/schema.ts";
-
-interface Env {
-  readonly ISSUER: string;
-  readonly CLIENT_ID: string;
-  readonly KEYS: JSONWebKeySet;
-}
+import { createJoseVerify, invalidToken, type JoseEnv, routerOf } from "./jose-router.ts";
 
 /** A Worker, as far as it is called here. */
 interface Gateway {
-  fetch(request: IRequest, env: Env, context: object): Response | Promise<Response>;
+  fetch(request: IRequest, env: JoseEnv, context: object): Response | Promise<Response>;
 }
 
 /**
@@ -19,25 +13,16 @@ interface Gateway {
  * hundredth of it.
  */
 export function createJoseBefore(policy: Policy, gateway: Gateway) {
-  let keySet: ReturnType<typeof createLocalJWKSet> | undefined;
+  const verify = createJoseVerify();
 
-  const handle = async (request: IRequest, env: Env, context: object): Promise<Response> => {
-    keySet ??= createLocalJWKSet(env.KEYS);
-    const token = (request.headers.get("authorization") ?? "").replace(/^bearer /i, "");
-    const options = { issuer: env.ISSUER, audience: env.CLIENT_ID, algorithms: ["RS256"] };
+  async function handle(request: IRequest, env: JoseEnv, context: object): Promise<Response> {
     try {
-      await jwtVerify(token, keySet, options);
+      await verify(request, env);
     } catch {
-      return Response.json({ error: "invalid_token" }, { status: 401 });
+      return invalidToken();
     }
     return gateway.fetch(request, env, context);
-  };
+  }
 
-  const router = Router();
-  for (const { path, methods = ["GET"] } of policy.routes)
-    for (const method of methods) router[method.toLowerCase()]?.(path, handle);
-  router.all("*", () => Response.json({ error: "route_not_found" }, { status: 404 }));
-  return {
-    fetch: (request: Request, env: Env, context: object) => router.fetch(request, env, context),
-  };
+  return routerOf(policy, () => handle);
 }

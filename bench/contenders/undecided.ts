@@ -1,3 +1,8 @@
+import { decodeBase64url } from "../../src/core/token/base64url.ts";
+import { MAX_TOKEN_CHARS } from "../../src/core/token/bearer.ts";
+import { RECORD } from "../record.ts";
+import { fail } from "../task.ts";
+
 interface Env {
   readonly ORIGIN_URL: string;
   readonly ORIGIN_TIMEOUT_MS: number;
@@ -23,21 +28,6 @@ const OWN_HEADERS = Object.entries({
   "x-auth-groups": "staff,support",
   "x-auth-username": "b1c2d3e4-0000-4000-8000-000000000001",
 });
-
-/** The record of a request that was forwarded; its values are made up. */
-const RECORD = {
-  event: "decision",
-  method: "GET",
-  route: "/v1/orders/:orderId",
-  decision: "forward",
-  caller: "user",
-  sub: "b1c2d3e4-0000-4000-8000-000000000001",
-  tenant: "tenant-1",
-  client_id: "1example23456789",
-  kid: "example-key-id",
-  token_use: "id",
-  jwks: "memory",
-};
 
 /** What a gateway owes beyond passing a request on, one after the other as {@link DUTIES} names them. */
 export const DUTIES = [
@@ -106,19 +96,19 @@ function forward(request: Request, env: Env, duties: number): Promise<Response> 
 }
 
 const ALGORITHM = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
-let key: Promise<CryptoKey> | undefined;
-
-const bytesOf = (text: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
+const encoder = new TextEncoder();
+const inputBuffer = new Uint8Array(MAX_TOKEN_CHARS);
+const signatureBuffer = new Uint8Array(MAX_TOKEN_CHARS);
+let key: CryptoKey | undefined;
 
 /** The one check that a token which was not seen before cannot do without; none of its claims is looked at. */
 async function forwardChecked(request: Request, env: Env & { readonly KEY: JsonWebKey }): Promise<Response> {
-  key ??= crypto.subtle.importKey("jwk", env.KEY, ALGORITHM, false, ["verify"]);
+  key ??= await crypto.subtle.importKey("jwk", env.KEY, ALGORITHM, false, ["verify"]);
   const token = request.headers.get("authorization")?.slice("Bearer ".length) ?? "";
   const end = token.lastIndexOf(".");
-  const signature = bytesOf(token.slice(end + 1));
-  const input = new TextEncoder().encode(token.slice(0, end));
-  const holds = await crypto.subtle.verify(ALGORITHM, await key, signature, input);
+  const { written } = encoder.encodeInto(token.slice(0, end), inputBuffer);
+  const signature = decodeBase64url(token.slice(end + 1), signatureBuffer) ?? fail("no signature");
+  const holds = await crypto.subtle.verify(ALGORITHM, key, signature, inputBuffer.subarray(0, written));
   return holds ? forward(request, env, KEEP_ALIVE) : new Response(null, { status: 401 });
 }
 
