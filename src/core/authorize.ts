@@ -23,7 +23,7 @@ import { type Steps, settled } from "./steps.ts";
 import type { ListRevocations } from "./tenant/revocations.ts";
 import { resolveTenancy } from "./tenant/tenancy.ts";
 import { bearerToken } from "./token/bearer.ts";
-import { verifyToken } from "./token/verify.ts";
+import { recallToken, verifyToken } from "./token/verify.ts";
 
 /** Bytes of request line and header lines that API Gateway takes (AWS: HTTP API quotas). */
 const MAX_REQUEST_HEAD_BYTES = 10_240;
@@ -112,7 +112,12 @@ function* admitCaller(
 
   const token = note(exchange, "token_present", bearerToken(headers.get("authorization")));
   if (isRefusal(token)) return token;
-  const verification = note(exchange, "signature", yield* verifyToken(token, gateway, sources.jwks, scope));
+  const verification = note(
+    exchange,
+    "signature",
+    recallToken(token, gateway, sources.jwks, scope) ??
+      (yield* verifyToken(token, gateway, sources.jwks, scope)),
+  );
   if (isRefusal(verification)) return verification;
   exchange.verification = verification;
   const { principal, pool, kid } = verification.token;
@@ -132,11 +137,8 @@ function* admitCaller(
   if (tokenRefusal !== undefined) return tokenRefusal;
 
   const tenancySources = { allowLists: gateway.allowLists, readAllowList: sources.readAllowList };
-  const tenancy = note(
-    exchange,
-    "tenant",
-    yield* resolveTenancy(principal, route, path.segments, tenantHeader, tenancySources, scope),
-  );
+  const found = resolveTenancy(principal, route, path.segments, tenantHeader, tenancySources, scope);
+  const tenancy = note(exchange, "tenant", found instanceof Promise ? yield* settled(found) : found);
   if (isRefusal(tenancy)) return tenancy;
   exchange.tenant = tenancy.tenant;
 

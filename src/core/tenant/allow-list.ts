@@ -34,6 +34,7 @@ const documentSchema = once(() =>
 const MAX_WEIGHT = 1_000_000;
 const LEAST_WEIGHT = 100;
 const MAX_KEY_BYTES = 512; // of KV
+const MAX_UTF8_BYTES = 3; // of one UTF-16 code unit
 
 const isTenants = (values: readonly unknown[]): values is readonly string[] =>
   values.every((value) => typeof value === "string");
@@ -70,8 +71,10 @@ function weigh(answer: AllowListAnswer): number {
   return Math.max(LEAST_WEIGHT, tenants);
 }
 
-const isKvKey = (key: string): boolean =>
-  key !== "" && key !== "." && key !== ".." && new TextEncoder().encode(key).length <= MAX_KEY_BYTES;
+const fitsKey = (key: string): boolean =>
+  key.length * MAX_UTF8_BYTES <= MAX_KEY_BYTES || new TextEncoder().encode(key).length <= MAX_KEY_BYTES;
+
+const isKvKey = (key: string): boolean => key !== "" && key !== "." && key !== ".." && fitsKey(key);
 
 /** Creates the isolate's allow-lists, empty. A malformed document is `unavailable`, never a list. */
 export function createAllowLists(): AllowLists {

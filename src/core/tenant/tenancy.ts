@@ -2,8 +2,13 @@ import { isRefusal, type Refusal, refusal } from "../errors.ts";
 import type { CompiledRoute } from "../policy/schema.ts";
 import { isTenant, type Principal } from "../principal.ts";
 import type { Scope } from "../scope.ts";
-import { type Steps, settled } from "../steps.ts";
-import { type AllowLists, allowsAny, allowsTenant, type ReadAllowList } from "./allow-list.ts";
+import {
+  type AllowListAnswer,
+  type AllowLists,
+  allowsAny,
+  allowsTenant,
+  type ReadAllowList,
+} from "./allow-list.ts";
 
 /** For which tenant, and in which role, a caller acts on this request. */
 export interface Tenancy {
@@ -28,16 +33,8 @@ function personTenancy(
   return { tenant, role: principal.roleClaim };
 }
 
-function* machineTenancy(
-  clientId: string,
-  route: CompiledRoute,
-  tenantHeader: string | null,
-  sources: TenancySources,
-  scope: Scope,
-): Steps<Tenancy | Refusal> {
-  const isNamed = tenantHeader !== null || route.tenant;
-  if (isNamed && !isTenant(tenantHeader)) return refusal("missing_tenant_header");
-  const list = yield* settled(sources.allowLists.find(clientId, sources.readAllowList, scope));
+/** What a machine's list says of the tenant that it names. */
+function listedTenancy(list: AllowListAnswer, tenantHeader: string | null): Tenancy | Refusal {
   if (list === "unavailable") return refusal("allowlist_unavailable");
   if (list === "none" || !allowsAny(list)) return refusal("tenant_not_allowed");
   if (tenantHeader === null) return { tenant: undefined, role: list.role };
@@ -45,25 +42,37 @@ function* machineTenancy(
   return { tenant: tenantHeader, role: list.role };
 }
 
+/** The path may name the tenant too. */
+function agreeing(
+  tenancy: Tenancy | Refusal,
+  { tenantSegment }: CompiledRoute,
+  segments: readonly string[],
+): Tenancy | Refusal {
+  if (isRefusal(tenancy) || tenantSegment === undefined) return tenancy;
+  const named = segments[tenantSegment];
+  return named !== undefined && named === tenancy.tenant ? tenancy : refusal("tenant_mismatch");
+}
+
 /**
  * The tenant that the caller may act for: a person's claim, which a sent `x-tenant-id` must equal; a machine's
  * `x-tenant-id`, which its allow-list must hold. `tenantParam` must equal either. Refuses with
  * `missing_tenant_claim`, `missing_tenant_header`, `tenant_mismatch`, `tenant_not_allowed` or
- * `allowlist_unavailable`. Does not check the role.
+ * `allowlist_unavailable`. Without a promise unless a list has to be read. Does not check the role.
  */
-export function* resolveTenancy(
+export function resolveTenancy(
   principal: Principal,
   route: CompiledRoute,
   segments: readonly string[],
   tenantHeader: string | null,
-  sources: TenancySources,
+  { allowLists, readAllowList }: TenancySources,
   scope: Scope,
-): Steps<Tenancy | Refusal> {
-  const tenancy =
-    principal.caller === "m2m"
-      ? yield* machineTenancy(principal.sub, route, tenantHeader, sources, scope)
-      : personTenancy(principal, route, tenantHeader);
-  if (isRefusal(tenancy) || route.tenantSegment === undefined) return tenancy;
-  const named = segments[route.tenantSegment];
-  return named !== undefined && named === tenancy.tenant ? tenancy : refusal("tenant_mismatch");
+): Tenancy | Refusal | Promise<Tenancy | Refusal> {
+  if (principal.caller !== "m2m")
+    return agreeing(personTenancy(principal, route, tenantHeader), route, segments);
+  const isNamed = tenantHeader !== null || route.tenant;
+  if (isNamed && !isTenant(tenantHeader)) return refusal("missing_tenant_header");
+  const judge = (list: AllowListAnswer): Tenancy | Refusal =>
+    agreeing(listedTenancy(list, tenantHeader), route, segments);
+  const list = allowLists.find(principal.sub, readAllowList, scope);
+  return list instanceof Promise ? list.then(judge) : judge(list);
 }

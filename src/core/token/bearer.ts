@@ -65,7 +65,10 @@ export function bearerToken(authorization: string | null): string | Refusal {
 }
 
 /** Two dots, at least? A look for them takes no time at all beside one at each character, or a hash of all. */
-export const hasTwoDots = (token: string): boolean => token.indexOf(".") !== token.lastIndexOf(".");
+export function hasTwoDots(token: string): boolean {
+  const first = token.indexOf(".");
+  return first !== -1 && token.indexOf(".", first + 1) !== -1;
+}
 
 /**
  * Decodes a JWS in compact form: three segments of canonical base64url, at most {@link MAX_TOKEN_CHARS}, the
@@ -73,7 +76,8 @@ export const hasTwoDots = (token: string): boolean => token.indexOf(".") !== tok
  * scheme among it: `malformed_token`. Verifies nothing.
  */
 export function decodeToken(token: string): UnverifiedToken | Refusal {
-  if (token.length > MAX_TOKEN_CHARS || !COMPACT.test(token)) return refusal("malformed_token");
+  if (token.length > MAX_TOKEN_CHARS || !hasTwoDots(token) || !COMPACT.test(token))
+    return refusal("malformed_token");
   const headerEnd = token.indexOf(".");
   const payloadEnd = token.lastIndexOf(".");
   const unverifiedHeader = decodeHeader(token.slice(0, headerEnd));

@@ -55,6 +55,8 @@ export interface JwksHealth {
 
 /** The key sets of all issuers: memory, then Cache API, then KV, then Cognito. One for each isolate. */
 export interface Jwks {
+  /** The key that `kid` names, if memory has it and it may still serve; begins to refresh a set that is not fresh. */
+  findInMemory(issuer: Issuer, kid: string, sources: JwksSources, scope: Scope): FoundKey | undefined;
   /**
    * The key that `kid` names in the JWKS of `issuer`; without a promise where memory has it. Refuses with
    * `invalid_signature` where there is none, with `jwks_unavailable` where that cannot be told.
@@ -195,18 +197,30 @@ export function createJwks(): Jwks {
     return withoutKey(look);
   }
 
-  return {
-    find(issuer, kid, sources, scope) {
-      const keys = keysOf(issuer);
-      const nowMs = scope.now();
-      const keySet = servableSet(keys, nowMs);
+  function findInMemory(
+    issuer: Issuer,
+    kid: string,
+    sources: JwksSources,
+    scope: Scope,
+  ): FoundKey | undefined {
+    const keys = keysOf(issuer);
+    const nowMs = scope.now();
+    const key = servableSet(keys, nowMs)?.keys.get(kid);
+    if (key === undefined) return undefined;
+    if (!isFresh(keys, nowMs) && mayAsk(keys, nowMs)) {
       const look: LookUp = { issuer, keys, sources, scope };
-      if (keySet === undefined) return findCold(look, kid);
-      const key = keySet.keys.get(kid);
-      if (key === undefined) return findUnknown(look, kid);
-      if (!isFresh(keys, nowMs) && mayAsk(keys, nowMs) && !isLoading(look))
-        scope.defer(ignoreFailure(load(look)));
-      return { key, layer: "memory" };
+      if (!isLoading(look)) scope.defer(ignoreFailure(load(look)));
+    }
+    return { key, layer: "memory" };
+  }
+
+  return {
+    findInMemory,
+    find(issuer, kid, sources, scope) {
+      const found = findInMemory(issuer, kid, sources, scope);
+      if (found !== undefined) return found;
+      const look: LookUp = { issuer, keys: keysOf(issuer), sources, scope };
+      return servableSet(look.keys, scope.now()) === undefined ? findCold(look, kid) : findUnknown(look, kid);
     },
 
     async warm(issuer, sources, scope) {

@@ -72,7 +72,26 @@ function checkSignature(
 }
 
 /**
- * Verifies a token: its form (`malformed_token`), then issuer, `alg`, `kid`, `crit` and signature
+ * What this isolate has verified of a token before, without waiting: undefined where it has not, or where its key is no
+ * longer the one that its issuer publishes, so that it has to be verified (anew). Checks nothing else.
+ */
+export function recallToken(
+  token: string,
+  { config, jwks, verified }: Verifier,
+  sources: JwksSources,
+  scope: Scope,
+): Verification | undefined {
+  const known = hasTwoDots(token) ? verified.get(token, scope.now()) : undefined;
+  if (known === undefined) return undefined;
+  const issuer = config.issuers.get(known.issuer)?.issuer;
+  const found = issuer && jwks.findInMemory(issuer, known.kid, sources, scope);
+  if (found?.key === known.key) return { token: known, layer: found.layer };
+  verified.delete(token);
+  return undefined;
+}
+
+/**
+ * Verifies a token that cannot be recalled: its form (`malformed_token`), then issuer, `alg`, `kid`, `crit` and signature
  * (`invalid_signature`, or `jwks_unavailable` where the keys cannot be had), then the types of the required
  * claims (`invalid_claims`). Checks neither time, audience nor `token_use`'s value. RFC 7515 section 5.2.
  */
@@ -82,19 +101,6 @@ export function* verifyToken(
   sources: JwksSources,
   scope: Scope,
 ): Steps<Verification | Refusal> {
-  if (!hasTwoDots(token)) return refusal("malformed_token");
-  const known = verifier.verified.get(token, scope.now());
-  if (known !== undefined) {
-    // its key is looked up again: one that was withdrawn verifies nothing from then on
-    const issuer = verifier.config.issuers.get(known.issuer)?.issuer;
-    const found = issuer && verifier.jwks.find(issuer, known.kid, sources, scope);
-    const current = found instanceof Promise ? yield* settled(found) : found;
-    if (isRefusal(current)) {
-      if (current.code !== "invalid_signature") return current;
-    } else if (current?.key === known.key) return { token: known, layer: current.layer };
-    verifier.verified.delete(token); // its key is gone, or another now: what it says is found out anew
-  }
-
   const decoded = decodeToken(token);
   if (isRefusal(decoded)) return decoded;
   const issuerName = own(decoded.unverifiedClaims, "iss");

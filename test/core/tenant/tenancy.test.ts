@@ -3,7 +3,6 @@ import { isRefusal } from "../../../src/core/errors.ts";
 import { compilePolicy } from "../../../src/core/policy/define.ts";
 import type { CompiledRoute } from "../../../src/core/policy/schema.ts";
 import type { Principal } from "../../../src/core/principal.ts";
-import { run } from "../../../src/core/steps.ts";
 import { createAllowLists } from "../../../src/core/tenant/allow-list.ts";
 import { resolveTenancy, type Tenancy } from "../../../src/core/tenant/tenancy.ts";
 import { createFakeScope } from "../../support/fake-scope.ts";
@@ -50,7 +49,7 @@ async function resolve(given: Case): Promise<{ outcome: Tenancy | string; reads:
   const scope = createFakeScope(0);
   const principal = given.principal as Principal;
   const header = given.header ?? null;
-  const outcome = await run(resolveTenancy(principal, routeOf(given), segments, header, sources, scope));
+  const outcome = await resolveTenancy(principal, routeOf(given), segments, header, sources, scope);
   return { outcome: isRefusal(outcome) ? outcome.code : outcome, reads };
 }
 
