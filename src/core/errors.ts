@@ -196,4 +196,4 @@ export const refusal = (code: ErrorCode, scopes?: readonly string[]): Refusal =>
 
 /** Tells a refusal from any other value that a step can return. */
 export const isRefusal = (value: unknown): value is Refusal =>
-  typeof value === "object" && value !== null && "code" in value;
+  typeof value === "object" && value !== null && (value as Partial<Refusal>).code !== undefined;
