@@ -32,6 +32,7 @@ const PRINCIPAL: Principal = {
   roleClaim: "secret-role",
   jti: "secret-jti",
   originJti: undefined,
+  isPlain: false,
 };
 
 const begin = (): Exchange =>

@@ -30,6 +30,7 @@ const principal = (members: Partial<Principal> = {}): Principal => ({
   roleClaim: undefined,
   jti: undefined,
   originJti: undefined,
+  isPlain: false,
   ...members,
 });
 

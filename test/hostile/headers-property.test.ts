@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { encodeItem } from "../../src/core/header-item.ts";
 import {
   editedHeaders,
   type ForwardingFacts,
@@ -7,6 +8,7 @@ import {
   requestHeadBytes,
   upstreamHeaders,
 } from "../../src/core/http/upstream-headers.ts";
+import type { Principal } from "../../src/core/principal.ts";
 import { createDecider, sentLines } from "../support/decide.ts";
 import { createSigningKey, idClaims, sign } from "../support/tokens.ts";
 import { HOSTILE_NAMES, spell } from "./hostile-headers.ts";
@@ -46,8 +48,8 @@ const claim = fc.oneof(
   ),
   fc.string({ minLength: 1, maxLength: 12, unit: "binary" }),
 );
-const identity: fc.Arbitrary<Identity> = fc.record({
-  principal: fc.record({
+const principal: fc.Arbitrary<Principal> = fc
+  .record({
     caller: fc.constantFrom("user" as const, "m2m" as const),
     sub: claim,
     tokenUse: fc.constantFrom("id", "access"),
@@ -59,11 +61,26 @@ const identity: fc.Arbitrary<Identity> = fc.record({
     scopes: fc.array(claim, { maxLength: 3 }),
     groups: fc.array(claim, { maxLength: 3 }),
     username: fc.option(claim, { nil: undefined }),
-    tenantClaim: fc.constant(undefined),
-    roleClaim: fc.constant(undefined),
+    tenantClaim: fc.option(claim, { nil: undefined }),
+    roleClaim: fc.option(claim, { nil: undefined }),
     jti: fc.constant(undefined),
     originJti: fc.constant(undefined),
-  }),
+  })
+  .map((who) => {
+    const { sub, clientId, username, tenantClaim, roleClaim, scopes, groups } = who;
+    const told = [
+      sub,
+      clientId ?? "",
+      username ?? "",
+      tenantClaim ?? "",
+      roleClaim ?? "",
+      ...scopes,
+      ...groups,
+    ];
+    return { ...who, isPlain: told.every((text) => encodeItem(text) === text) };
+  });
+const identity: fc.Arbitrary<Identity> = fc.record({
+  principal,
   tenant: fc.option(fc.stringMatching(/^[\x21-\x2b\x2d-\x7e]{1,20}$/), { nil: undefined }),
   role: fc.option(claim, { nil: undefined }),
 });

@@ -1,4 +1,5 @@
 import type { HeaderEdits, HeaderList } from "../decision.ts";
+import { encodeItem } from "../header-item.ts";
 import type { CallerKind } from "../policy/schema.ts";
 import type { Principal } from "../principal.ts";
 import type { ClientHeaders } from "./client-headers.ts";
@@ -56,19 +57,6 @@ const IS_REMOVED_ON_PUBLIC = oneOf(REMOVED);
 const LINE_OVERHEAD = ": \r\n".length;
 
 const encoder = new TextEncoder();
-const NOT_PLAIN = /[^\x21-\x24\x26-\x2b\x2d-\x7e]/; // outside visible ASCII, and % and ,
-const EACH_NOT_PLAIN = new RegExp(NOT_PLAIN, "gu");
-
-const percentEncode = (character: string): string =>
-  Array.from(
-    encoder.encode(character),
-    (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
-  ).join("");
-
-/** One item of a header value: all but visible ASCII, and `%` and `,`, percent-encoded as UTF-8. */
-export const encodeItem = (text: string): string =>
-  NOT_PLAIN.test(text) ? text.replace(EACH_NOT_PLAIN, percentEncode) : text;
-
 type Header = readonly [name: string, value: string];
 
 /** May a header of the client's pass? */
@@ -77,24 +65,30 @@ function passes(name: string, { keepTenantHeader, forwardAuthorization }: Forwar
   return !(keepTenantHeader ? IS_REMOVED_ON_PUBLIC : IS_REMOVED).test(name);
 }
 
+const asItIs = (text: string): string => text;
+
 function addIdentity(headers: Header[], { principal, tenant, role }: Identity): void {
   const caller: CallerKind = principal.caller;
+  const encode = principal.isPlain ? asItIs : encodeItem;
+  // a machine's are no claims of its token
+  const areClaims = tenant === principal.tenantClaim && role === principal.roleClaim;
+  const encodeGranted = areClaims ? encode : encodeItem;
   headers.push(
     ["x-auth-caller", caller],
-    ["x-auth-sub", encodeItem(principal.sub)],
+    ["x-auth-sub", encode(principal.sub)],
     ["x-auth-token-use", principal.tokenUse],
   );
   const add = (name: string, value: string | undefined): void => {
     if (value !== undefined && value !== "") headers.push([name, value]);
   };
-  const encodedTenant = tenant === undefined ? undefined : encodeItem(tenant);
+  const encodedTenant = tenant === undefined ? undefined : encodeGranted(tenant);
   add("x-auth-tenant-id", encodedTenant);
   add("x-tenant-id", encodedTenant);
-  add("x-auth-role", role && encodeItem(role));
-  add("x-auth-client-id", principal.clientId && encodeItem(principal.clientId));
-  if (principal.scopes.length > 0) add("x-auth-scope", principal.scopes.map(encodeItem).join(" "));
-  if (principal.groups.length > 0) add("x-auth-groups", principal.groups.map(encodeItem).join(","));
-  add("x-auth-username", principal.username && encodeItem(principal.username));
+  add("x-auth-role", role && encodeGranted(role));
+  add("x-auth-client-id", principal.clientId && encode(principal.clientId));
+  if (principal.scopes.length > 0) add("x-auth-scope", principal.scopes.map(encode).join(" "));
+  if (principal.groups.length > 0) add("x-auth-groups", principal.groups.map(encode).join(","));
+  add("x-auth-username", principal.username && encode(principal.username));
 }
 
 /** What a `Connection` header names (RFC 9110 section 7.6.1). */
