@@ -120,7 +120,7 @@ function* admitCaller(
   );
   if (isRefusal(verification)) return verification;
   exchange.verification = verification;
-  const { principal, pool, kid } = verification.token;
+  const { principal, pool, kid, isPlain } = verification.token;
   const tenantHeader = tenantHeaderOf(headers);
 
   const tokenRefusal =
@@ -138,6 +138,7 @@ function* admitCaller(
 
   const tenancySources = { allowLists: gateway.allowLists, readAllowList: sources.readAllowList };
   const found = resolveTenancy(principal, route, path.segments, tenantHeader, tenancySources, scope);
+  // `settled` would ask the same, and make a generator for it
   const tenancy = note(exchange, "tenant", found instanceof Promise ? yield* settled(found) : found);
   if (isRefusal(tenancy)) return tenancy;
   exchange.tenant = tenancy.tenant;
@@ -151,7 +152,7 @@ function* admitCaller(
       "tenant_rate_limit",
       tenantRateLimit && tenancy.tenant ? yield* checkRateLimit(tenantRateLimit, tenancy.tenant) : undefined,
     );
-  return rightsRefusal ?? { principal, tenant: tenancy.tenant, role: tenancy.role };
+  return rightsRefusal ?? { principal, tenant: tenancy.tenant, role: tenancy.role, isPlain };
 }
 
 /** Step 5: a public route looks at no token. */

@@ -1,3 +1,5 @@
+import type { Principal } from "./principal.ts";
+
 const encoder = new TextEncoder();
 const NOT_PLAIN = /[^\x21-\x24\x26-\x2b\x2d-\x7e]/; // outside visible ASCII, and % and ,
 const EACH_NOT_PLAIN = new RegExp(NOT_PLAIN, "gu");
@@ -8,9 +10,14 @@ const percentEncode = (character: string): string =>
     (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
   ).join("");
 
-/** May this stand in a header value as it is, so that {@link encodeItem} would hand it back unchanged? */
-export const isPlainItem = (text: string): boolean => !NOT_PLAIN.test(text);
+const isPlainItem = (text: string | undefined): boolean => text === undefined || !NOT_PLAIN.test(text);
 
 /** One item of a header value: all but visible ASCII, and `%` and `,`, percent-encoded as UTF-8. */
 export const encodeItem = (text: string): string =>
   isPlainItem(text) ? text : text.replace(EACH_NOT_PLAIN, percentEncode);
+
+/** Would {@link encodeItem} hand back every claim of a caller unchanged that the origin is told of? */
+export function isPlain(principal: Principal): boolean {
+  const { sub, clientId, username, tenantClaim, roleClaim, scopes, groups } = principal;
+  return [sub, clientId, username, tenantClaim, roleClaim, ...scopes, ...groups].every(isPlainItem);
+}

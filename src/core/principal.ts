@@ -1,5 +1,4 @@
 import { type Refusal, refusal } from "./errors.ts";
-import { isPlainItem } from "./header-item.ts";
 import type { CallerKind, CompiledPolicy } from "./policy/schema.ts";
 
 /** Claims whose signature has been verified. */
@@ -28,15 +27,7 @@ export interface Principal {
   readonly roleClaim: string | undefined;
   readonly jti: string | undefined;
   readonly originJti: string | undefined;
-  /** Every claim that the origin is told of may stand in a header as it is: looked at once, not on each request. */
-  readonly isPlain: boolean;
 }
-
-/** What is told, without the rest. */
-type Told = Pick<
-  Principal,
-  "sub" | "clientId" | "username" | "tenantClaim" | "roleClaim" | "scopes" | "groups"
->;
 
 const TENANT = /^[\x21-\x2b\x2d-\x7e]{1,128}$/; // visible ASCII without the comma, which would join two of them
 
@@ -52,13 +43,6 @@ const asString = (value: unknown): string | undefined =>
 const isTime = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
 
 const NONE: readonly string[] = []; // shared, since thousands of principals are held
-
-const isPlainText = (text: string | undefined): boolean => text === undefined || isPlainItem(text);
-
-function isPlain({ sub, clientId, username, tenantClaim, roleClaim, scopes, groups }: Told): boolean {
-  const one = [sub, clientId, username, tenantClaim, roleClaim];
-  return one.every(isPlainText) && scopes.every(isPlainItem) && groups.every(isPlainItem);
-}
 
 const splitScope = (scope: unknown): readonly string[] =>
   typeof scope === "string" ? scope.split(" ").filter((item) => item !== "") : NONE;
@@ -88,25 +72,21 @@ export function readPrincipal(claims: VerifiedClaims, policy: CompiledPolicy): P
   // RFC 6749 section 4.4 as Cognito issues it: the client is its own subject, and there is no user
   const isMachine = isAccess && sub === clientId && usernameClaim === undefined;
   const tenant = own(claims, policy.tenantClaim);
-  const told: Told = {
-    sub,
-    clientId,
-    username: asString(isAccess ? usernameClaim : own(claims, "cognito:username")),
-    tenantClaim: !isMachine && isTenant(tenant) ? tenant : undefined,
-    roleClaim: isMachine ? undefined : asString(own(claims, policy.roleClaim)),
-    scopes: splitScope(own(claims, "scope")),
-    groups: stringsOf(own(claims, "cognito:groups")),
-  };
   return {
-    ...told,
     caller: isMachine ? "m2m" : "user",
+    sub,
     tokenUse,
+    clientId,
     exp,
     iat,
     nbf,
     resource: isAccess ? own(claims, "aud") : undefined,
+    scopes: splitScope(own(claims, "scope")),
+    groups: stringsOf(own(claims, "cognito:groups")),
+    username: asString(isAccess ? usernameClaim : own(claims, "cognito:username")),
+    tenantClaim: !isMachine && isTenant(tenant) ? tenant : undefined,
+    roleClaim: isMachine ? undefined : asString(own(claims, policy.roleClaim)),
     jti: asString(own(claims, "jti")),
     originJti: asString(own(claims, "origin_jti")),
-    isPlain: isPlain(told),
   };
 }

@@ -236,7 +236,6 @@ describe("docs: headers to the API", () => {
       roleClaim: "r",
       jti: undefined,
       originJti: undefined,
-      isPlain: false,
     };
     const identity = { principal, tenant: "t", role: "r" };
     const headers = upstreamHeaders(new Headers(), identity, {

@@ -32,7 +32,6 @@ const PRINCIPAL: Principal = {
   roleClaim: "secret-role",
   jti: "secret-jti",
   originJti: undefined,
-  isPlain: false,
 };
 
 const begin = (): Exchange =>
@@ -55,6 +54,7 @@ const known = (): Exchange => {
     layer: "kv",
     token: {
       principal: PRINCIPAL,
+      isPlain: true,
       kid: "kid-1",
       issuer: "https://id.example",
       key: {} as CryptoKey,

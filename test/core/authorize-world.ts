@@ -1,5 +1,5 @@
 import type { Sources } from "../../src/core/gateway.ts";
-import { createDecider, type Decider, type Explained } from "../support/decide.ts";
+import { createDecider, type Decider, type Explained, type TestRequest } from "../support/decide.ts";
 import { accessClaims, machineClaims, type SigningKey, sign } from "../support/tokens.ts";
 
 /** Seconds since the epoch at which all of this happens. */
@@ -94,17 +94,21 @@ export function machineAttempt(key: SigningKey): Attempt {
   return { ...attempt(key, claims), headers: { "x-tenant-id": "acme" } };
 }
 
-/** Makes the request of an attempt and decides on it, in an isolate of its own. */
-export async function explain(attempt: Attempt, published: SigningKey): Promise<Explained> {
+/** The request of an attempt, with a token that is signed for it. */
+export async function requestOf(attempt: Attempt): Promise<TestRequest> {
   const token = await sign(attempt.key, attempt.claims);
   const authorization = attempt.authorization?.(token);
-  return deciderOf(attempt, published).explain({
+  return {
     method: attempt.method,
     url: `https://api.example/${attempt.area}/${attempt.named}/${attempt.rest}`,
     headers: { ...attempt.headers, ...(authorization !== undefined && { authorization }) },
     clientIp: attempt.clientIp,
-  });
+  };
 }
+
+/** Makes the request of an attempt and decides on it, in an isolate of its own. */
+export const explain = async (attempt: Attempt, published: SigningKey): Promise<Explained> =>
+  deciderOf(attempt, published).explain(await requestOf(attempt));
 
 /** The gateway of an attempt. */
 export const deciderOf = ({ vars, allowList, sources }: Attempt, published: SigningKey): Decider =>

@@ -30,7 +30,6 @@ const principal = (members: Partial<Principal> = {}): Principal => ({
   roleClaim: undefined,
   jti: undefined,
   originJti: undefined,
-  isPlain: false,
   ...members,
 });
 

@@ -1,5 +1,24 @@
 import { describe, expect, it } from "vitest";
-import { encodeItem, isPlainItem } from "../../src/core/header-item.ts";
+import { encodeItem, isPlain } from "../../src/core/header-item.ts";
+import type { Principal } from "../../src/core/principal.ts";
+
+const PERSON: Principal = {
+  caller: "user",
+  sub: "sub-1",
+  tokenUse: "id",
+  clientId: "app",
+  exp: 0,
+  iat: 0,
+  nbf: undefined,
+  resource: undefined,
+  scopes: ["zen/x", "zen/y"],
+  groups: ["staff", "sales"],
+  username: "ada",
+  tenantClaim: "acme",
+  roleClaim: "admin",
+  jti: "not told",
+  originJti: "not told",
+};
 
 describe("an item", () => {
   it.each([
@@ -20,10 +39,29 @@ describe("an item", () => {
     ["%41", "%2541"],
   ])("%j is sent as %j", (text, encoded) => {
     expect(encodeItem(text)).toBe(encoded);
-    expect(isPlainItem(text)).toBe(text === encoded);
+    expect(isPlain({ ...PERSON, sub: text }), "plain").toBe(text === encoded);
   });
 
   it("reads back as it was", () => {
     for (const text of ["a,b %25 ü 😀", "%2C", "\n"]) expect(decodeURIComponent(encodeItem(text))).toBe(text);
+  });
+});
+
+describe("a caller", () => {
+  it("is plain unless a claim that the origin is told of has to be encoded", () => {
+    expect(isPlain(PERSON)).toBe(true);
+    expect(isPlain({ ...PERSON, clientId: undefined, username: undefined, scopes: [], groups: [] })).toBe(
+      true,
+    );
+    for (const claims of [
+      { sub: "a b" },
+      { clientId: "a,b" },
+      { username: "Zoë" },
+      { tenantClaim: "a%b" },
+      { roleClaim: "a b" },
+      { scopes: ["zen/x", "zen/ü"] },
+      { groups: ["staff", "on call"] },
+    ])
+      expect(isPlain({ ...PERSON, ...claims }), JSON.stringify(claims)).toBe(false);
   });
 });

@@ -48,7 +48,6 @@ describe("a principal", () => {
       roleClaim: "admin",
       jti: "jti-1",
       originJti: "jti-0",
-      isPlain: false,
     });
   });
 
@@ -77,7 +76,6 @@ describe("a principal", () => {
       roleClaim: "admin",
       jti: undefined,
       originJti: undefined,
-      isPlain: true,
     });
   });
 
@@ -92,29 +90,6 @@ describe("a principal", () => {
       roleClaim: undefined,
       scopes: ["zen/m2m"],
     });
-  });
-
-  it("is plain unless a claim that the origin is told of has to be encoded", () => {
-    const person = {
-      ...PERSON,
-      "custom:tenant_id": "acme",
-      "custom:role": "admin",
-      scope: "zen/x zen/y",
-      "cognito:groups": ["staff", "sales"],
-    };
-    expect(principalOf(person).isPlain).toBe(true);
-    for (const claims of [
-      { sub: "a b" },
-      { client_id: "a,b" },
-      { username: "Zoë" },
-      { "custom:tenant_id": "a%b" },
-      { "custom:role": "a b" },
-      { scope: "zen/x zen/ü" },
-      { "cognito:groups": ["staff", "on call"] },
-    ])
-      expect(principalOf({ ...person, ...claims }), JSON.stringify(claims)).toMatchObject({ isPlain: false });
-    expect(principalOf({ ...person, name: "Zoë" }).isPlain).toBe(true);
-    expect(principalOf(MACHINE).isPlain).toBe(true);
   });
 
   it("has tenant and role from the claims that the policy names", () => {

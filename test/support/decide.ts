@@ -45,6 +45,8 @@ export interface Explained {
   readonly decision: Decision;
   /** `forward`, `report CODE`, `answer STATUS`, or the code of the refusal. */
   readonly outcome: string;
+  /** False: everything that it took was at hand. */
+  readonly waited: boolean;
   /** Every step that was observed, with the code of its refusal: `path`, `route route_not_found`. */
   readonly steps: readonly string[];
   /** What would be logged. */
@@ -135,10 +137,12 @@ export function createDecider(options: DeciderOptions): Decider {
       { method, url, headers: new Headers(headers), clientIp },
       (step, refused) => steps.push(refused === undefined ? step : `${step} ${refused.code}`),
     );
-    const decision = await run(authorize(exchange, gateway, sources));
+    const decided = run(authorize(exchange, gateway, sources));
+    const waited = decided instanceof Promise;
+    const decision = await decided;
     const record = auditRecord(exchange, { decision, status: 0, edgeMs: 0 });
     const sent = Object.fromEntries(sentLines(decision, headers));
-    return { decision, outcome: outcomeText(decision), steps, record, sent };
+    return { decision, outcome: outcomeText(decision), waited, steps, record, sent };
   }
 
   async function outcomeOf(authorization: string): Promise<string> {

@@ -9,6 +9,8 @@ export interface Identity {
   readonly principal: Principal;
   readonly tenant: string | undefined;
   readonly role: string | undefined;
+  /** The principal's claims are known to need no encoding; default: each is looked at. */
+  readonly isPlain?: boolean;
 }
 
 /** What the gateway adds of its own, beside the identity. */
@@ -67,9 +69,9 @@ function passes(name: string, { keepTenantHeader, forwardAuthorization }: Forwar
 
 const asItIs = (text: string): string => text;
 
-function addIdentity(headers: Header[], { principal, tenant, role }: Identity): void {
+function addIdentity(headers: Header[], { principal, tenant, role, isPlain = false }: Identity): void {
   const caller: CallerKind = principal.caller;
-  const encode = principal.isPlain ? asItIs : encodeItem;
+  const encode = isPlain ? asItIs : encodeItem;
   // a machine's are no claims of its token
   const areClaims = tenant === principal.tenantClaim && role === principal.roleClaim;
   const encodeGranted = areClaims ? encode : encodeItem;

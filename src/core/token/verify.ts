@@ -1,5 +1,6 @@
 import type { Config, UserPool } from "../config.ts";
 import { isRefusal, type Refusal, refusal } from "../errors.ts";
+import { isPlain } from "../header-item.ts";
 import type { CompiledPolicy } from "../policy/schema.ts";
 import { type Principal, readPrincipal } from "../principal.ts";
 import type { Scope } from "../scope.ts";
@@ -16,6 +17,8 @@ export interface VerifiedToken {
   readonly kid: string;
   readonly key: CryptoKey;
   readonly principal: Principal;
+  /** Nothing of it has to be encoded for a header: looked at once, not on each request. */
+  readonly isPlain: boolean;
 }
 
 /** A verified token, and where its key was found. */
@@ -72,8 +75,9 @@ function checkSignature(
 }
 
 /**
- * What this isolate has verified of a token before, without waiting: undefined where it has not, or where its key is no
- * longer the one that its issuer publishes, so that it has to be verified (anew). Checks nothing else.
+ * What this isolate has verified of a token before, without waiting. Undefined: it has to be verified, since nothing is
+ * held of it (any more), or what was held is dropped now, because its issuer is not trusted any more, its key is another,
+ * or memory has none that may still serve. A key set that is not fresh begins to be refreshed. Checks no claim.
  */
 export function recallToken(
   token: string,
@@ -91,8 +95,8 @@ export function recallToken(
 }
 
 /**
- * Verifies a token that cannot be recalled: its form (`malformed_token`), then issuer, `alg`, `kid`, `crit` and signature
- * (`invalid_signature`, or `jwks_unavailable` where the keys cannot be had), then the types of the required
+ * Verifies a token that cannot be recalled: its form (`malformed_token`), then issuer, `alg`, `kid`, `crit` and
+ * signature (`invalid_signature`, or `jwks_unavailable` where the keys cannot be had), then the types of the required
  * claims (`invalid_claims`). Checks neither time, audience nor `token_use`'s value. RFC 7515 section 5.2.
  */
 export function* verifyToken(
@@ -124,6 +128,7 @@ export function* verifyToken(
     kid,
     key: found.key,
     principal,
+    isPlain: isPlain(principal),
   };
   verifier.verified.set(token, verified, scope.now());
   return { token: verified, layer: found.layer };

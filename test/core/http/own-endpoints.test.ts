@@ -42,7 +42,12 @@ function contextOf({ pools = [POOL_A], policy = OPEN, sets = {} }: Setting): Own
   const never = () => {
     throw new Error("health never asks Cognito");
   };
-  const jwks: Jwks = { find: never, warm: never, health: async ({ issuer }) => sets[issuer] ?? NO_SET };
+  const jwks: Jwks = {
+    findInMemory: never,
+    find: never,
+    warm: never,
+    health: async ({ issuer }) => sets[issuer] ?? NO_SET,
+  };
   return {
     config: config.value,
     policy: parsedPolicy(policy),

@@ -41,7 +41,6 @@ const PERSON: Principal = {
   roleClaim: undefined,
   jti: undefined,
   originJti: undefined,
-  isPlain: false,
 };
 
 /** Every header line that is sent. */
@@ -216,14 +215,16 @@ describe("headers of the gateway", () => {
   });
 
   it("hold a plain caller's claims as they are, and percent-encode what are none of them", () => {
-    const person = { isPlain: true, tenantClaim: "acme", roleClaim: "admin" };
+    const person = { tenantClaim: "acme", roleClaim: "admin" };
     const rightsOf = (principal: Partial<Principal>, rights: Partial<Identity>): HeaderList =>
-      identityOf(principal, rights).filter(([name]) => name === "x-tenant-id" || name === "x-auth-role");
+      identityOf(principal, { ...rights, isPlain: true }).filter(
+        ([name]) => name === "x-tenant-id" || name === "x-auth-role",
+      );
     expect(rightsOf(person, { tenant: "acme", role: "admin" })).toEqual([
       ["x-tenant-id", "acme"],
       ["x-auth-role", "admin"],
     ]);
-    expect(rightsOf({ caller: "m2m", isPlain: true }, { tenant: "a%c", role: "r ole" })).toEqual([
+    expect(rightsOf({ caller: "m2m" }, { tenant: "a%c", role: "r ole" })).toEqual([
       ["x-tenant-id", "a%25c"],
       ["x-auth-role", "r%20ole"],
     ]);

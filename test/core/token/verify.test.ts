@@ -123,8 +123,14 @@ describe("a token that verifies", () => {
         kid: "a",
         key: expect.any(CryptoKey),
         principal: expect.objectContaining({ caller: "user", sub: claims()["sub"], tenantClaim: "acme" }),
+        isPlain: true,
       },
     });
+  });
+
+  it("tells whether its claims have to be encoded for a header", async () => {
+    const verification = await verify(await sign(a, claims({ "cognito:username": "Zoë" })));
+    expect(verification).toMatchObject({ token: { isPlain: false, principal: { username: "Zoë" } } });
   });
 
   it("belongs to the pool of its very issuer", async () => {
