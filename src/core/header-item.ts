@@ -16,8 +16,14 @@ const isPlainItem = (text: string | undefined): boolean => text === undefined ||
 export const encodeItem = (text: string): string =>
   isPlainItem(text) ? text : text.replace(EACH_NOT_PLAIN, percentEncode);
 
-/** Would {@link encodeItem} hand back every claim of a caller unchanged that the origin is told of? */
-export function isPlain(principal: Principal): boolean {
-  const { sub, clientId, username, tenantClaim, roleClaim, scopes, groups } = principal;
+/** The claims that the origin is told of. */
+type ToldClaims = Pick<
+  Principal,
+  "sub" | "clientId" | "username" | "tenantClaim" | "roleClaim" | "scopes" | "groups"
+>;
+
+/** Would {@link encodeItem} hand back every claim unchanged that the origin is told of? */
+export function isPlain(claims: ToldClaims): boolean {
+  const { sub, clientId, username, tenantClaim, roleClaim, scopes, groups } = claims;
   return [sub, clientId, username, tenantClaim, roleClaim, ...scopes, ...groups].every(isPlainItem);
 }

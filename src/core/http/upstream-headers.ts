@@ -2,6 +2,7 @@ import type { HeaderEdits, HeaderList } from "../decision.ts";
 import { encodeItem } from "../header-item.ts";
 import type { CallerKind } from "../policy/schema.ts";
 import type { Principal } from "../principal.ts";
+import { utf8Length } from "../utf8.ts";
 import type { ClientHeaders } from "./client-headers.ts";
 
 /** Who the origin is told is calling, all of it verified. */
@@ -58,7 +59,6 @@ const IS_REMOVED_ON_PUBLIC = oneOf(REMOVED);
 
 const LINE_OVERHEAD = ": \r\n".length;
 
-const encoder = new TextEncoder();
 type Header = readonly [name: string, value: string];
 
 /** May a header of the client's pass? */
@@ -171,7 +171,3 @@ export function requestHeadFits(
   if (chars * MAX_UTF8_BYTES <= limitBytes) return true;
   return requestHeadBytes(method, target, host, editedHeaders(clientHeaders, headers)) <= limitBytes;
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the range is that of ASCII
-const ASCII = /^[\x00-\x7f]*$/;
-const utf8Length = (text: string): number => (ASCII.test(text) ? text.length : encoder.encode(text).length);

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { once } from "../once.ts";
 import type { Scope } from "../scope.ts";
+import { utf8Length } from "../utf8.ts";
 import { createFreshCopies, UNAVAILABLE } from "./fresh-copies.ts";
 
 /** Which tenants a machine client may act for. */
@@ -34,7 +35,6 @@ const documentSchema = once(() =>
 const MAX_WEIGHT = 1_000_000;
 const LEAST_WEIGHT = 100;
 const MAX_KEY_BYTES = 512; // of KV
-const MAX_UTF8_BYTES = 3; // of one UTF-16 code unit
 
 const isTenants = (values: readonly unknown[]): values is readonly string[] =>
   values.every((value) => typeof value === "string");
@@ -71,10 +71,8 @@ function weigh(answer: AllowListAnswer): number {
   return Math.max(LEAST_WEIGHT, tenants);
 }
 
-const fitsKey = (key: string): boolean =>
-  key.length * MAX_UTF8_BYTES <= MAX_KEY_BYTES || new TextEncoder().encode(key).length <= MAX_KEY_BYTES;
-
-const isKvKey = (key: string): boolean => key !== "" && key !== "." && key !== ".." && fitsKey(key);
+const isKvKey = (key: string): boolean =>
+  key !== "" && key !== "." && key !== ".." && utf8Length(key) <= MAX_KEY_BYTES;
 
 /** Creates the isolate's allow-lists, empty. A malformed document is `unavailable`, never a list. */
 export function createAllowLists(): AllowLists {
