@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import * as v from "valibot";
-import { ERROR_CODES } from "../core/errors.ts";
+import { errorCodes } from "../core/errors.ts";
 import { UsageError } from "./context.ts";
 
 const record = v.object({
@@ -10,7 +10,7 @@ const record = v.object({
   method: v.optional(v.string(), "?"),
   route: v.optional(v.string()),
   error: v.optional(v.string()),
-  would_have: v.optional(v.picklist(ERROR_CODES)),
+  would_have: v.optional(v.picklist(errorCodes())),
   caller: v.optional(v.string()),
   sub: v.optional(v.string()),
   tenant: v.optional(v.string()),

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { ERROR_CODES, type ErrorCode, errorRow } from "../core/errors.ts";
+import { type ErrorCode, errorCodes, errorRow } from "../core/errors.ts";
 import type { RawAnswer } from "./smoke-request.ts";
 
 /** How a probe ended. `unclear`: neither a refusal nor a way through could be told. */
@@ -9,7 +9,7 @@ export interface Verdict {
   readonly saw: string;
 }
 
-const refusalBody = v.object({ error: v.picklist(ERROR_CODES), request_id: v.string() });
+const refusalBody = v.object({ error: v.picklist(errorCodes()), request_id: v.string() });
 
 /** Headers that API Gateway sets: the request has reached the API. */
 const API_GATEWAY_HEADERS = ["apigw-requestid", "x-amzn-requestid", "x-amzn-errortype", "x-amz-apigw-id"];

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { canonicalPath, urlParts } from "../../src/core/http/path.ts";
 import { createMatcher } from "../../src/core/policy/matcher.ts";
-import { parsePolicy } from "../../src/core/policy/schema.ts";
+import { parsePolicy } from "../../src/core/policy/reading.ts";
 import { originViews, PATH_PIECES } from "./origin-views.ts";
 
 const path = fc

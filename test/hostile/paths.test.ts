@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createMatcher, type Matcher } from "../../src/core/policy/matcher.ts";
-import { parsePolicy } from "../../src/core/policy/schema.ts";
+import { parsePolicy } from "../../src/core/policy/reading.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
 import { type RawResponse, sendRequest } from "../support/raw-tcp.ts";
 import { startCognito, startOrigin, type TestServer } from "../support/servers.ts";

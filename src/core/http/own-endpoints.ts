@@ -1,4 +1,5 @@
-import { type IRequest, IttyRouter } from "itty-router";
+import type { IRequest } from "itty-router";
+import { IttyRouter } from "itty-router/IttyRouter"; // alone: what the package makes beside it takes time at each start
 import type { Config } from "../config.ts";
 import type { Answer } from "../decision.ts";
 import { once } from "../once.ts";

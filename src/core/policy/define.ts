@@ -1,6 +1,7 @@
 import type { Parsed } from "../config.ts";
 import { unreachableRoutes } from "./lint.ts";
-import { type CompiledPolicy, type Policy, readPolicy } from "./schema.ts";
+import { readPolicy } from "./reading.ts";
+import type { CompiledPolicy, Policy } from "./schema.ts";
 
 /** A policy that does not validate, with all its faults. */
 export class PolicyError extends Error {
@@ -19,10 +20,8 @@ export class PolicyError extends Error {
 /** Validates a policy as a whole and compiles it; every fault at once, unreachable routes among them. */
 export function compilePolicy(input: unknown): Parsed<CompiledPolicy> {
   const { policy, faults, routes } = readPolicy(input);
-  const indexes = [...routes.keys()];
-  const unreachable = unreachableRoutes([...routes.values()]).map(
-    (position) =>
-      `routes.${indexes[position]}: can never be reached, since earlier routes take all that it takes`,
+  const unreachable = unreachableRoutes(routes).map(
+    (index) => `routes.${index}: can never be reached, since earlier routes take all that it takes`,
   );
   return policy !== undefined && unreachable.length === 0
     ? { ok: true, value: policy }

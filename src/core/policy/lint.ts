@@ -11,6 +11,7 @@ const takesAll = (segment: Segment | undefined, own: Segment | undefined): boole
  * For a parameter it is enough to ask about a value that none of them spells out: who takes that takes all.
  */
 function isCovered(pattern: Pattern, patterns: readonly Pattern[], depth: number): boolean {
+  if (patterns.length === 0) return false;
   if (patterns.some(({ open, segments }) => open && segments.length === depth)) return true;
   const own = pattern.segments[depth];
   if (own === undefined) {
@@ -24,20 +25,22 @@ function isCovered(pattern: Pattern, patterns: readonly Pattern[], depth: number
 /** Stands for every method that no route names: who takes it takes all. */
 const ANY_OTHER_METHOD = "*";
 
-/**
- * Indexes of the routes that can never be reached, since the earlier ones together take every path and
- * method of theirs. Mere overlap is not reported.
- */
-export function unreachableRoutes(routes: readonly CompiledRoute[]): number[] {
-  return routes.flatMap((route, index) => {
-    const earlier = routes.slice(0, index);
-    const unreachable = [...(route.methods ?? [ANY_OTHER_METHOD])].every((method) =>
-      isCovered(
-        route.pattern,
-        earlier.filter(({ methods }) => methods === undefined || methods.has(method)).map((r) => r.pattern),
-        0,
-      ),
+/** Do `earlier` routes together take every path and method of `route`? */
+function isUnreachable(route: CompiledRoute, earlier: readonly (CompiledRoute | undefined)[]): boolean {
+  const ofMethod = (method: string): Pattern[] =>
+    earlier.flatMap((other) =>
+      other !== undefined && (other.methods === undefined || other.methods.has(method)) ? other.pattern : [],
     );
-    return unreachable ? [index] : [];
-  });
+  return [...(route.methods ?? [ANY_OTHER_METHOD])].every((method) =>
+    isCovered(route.pattern, ofMethod(method), 0),
+  );
 }
+
+/**
+ * Indexes of the routes that can never be reached, since the earlier ones together take every path and method of
+ * theirs. Mere overlap is not reported. Undefined stands for a route that could not be read: it takes nothing.
+ */
+export const unreachableRoutes = (routes: readonly (CompiledRoute | undefined)[]): number[] =>
+  routes.flatMap((route, index) =>
+    route !== undefined && isUnreachable(route, routes.slice(0, index)) ? index : [],
+  );

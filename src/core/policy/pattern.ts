@@ -1,4 +1,5 @@
 import type { Parsed } from "../config.ts";
+import { consistsOf } from "./characters.ts";
 
 /** One segment of a pattern: a literal, compared percent-decoded, or a parameter. */
 export type Segment =
@@ -14,18 +15,34 @@ export interface Pattern {
   readonly open: boolean;
 }
 
-const PARAMETER = /^:[A-Za-z_][\w-]*$/;
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+const PARAMETER = `${LETTERS}0123456789-`;
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const NOT_LITERAL = /[\\?#%;*\s\u0000-\u001f\u007f-\u009f]/;
+
+/** May a segment be spelled so? What no URL has to encode needs no regular expression ({@link consistsOf} says why). */
+const isLiteral = (text: string): boolean =>
+  (text.isWellFormed() && encodeURIComponent(text) === text) || !NOT_LITERAL.test(text);
+
+const isParameter = (text: string): boolean => text.startsWith(":");
 
 function segmentFault(text: string): string | undefined {
   if (text === "") return "must have no empty segment, and no final slash: one never changes the decision";
   if (text === "." || text === "..") return "must have no dot segment";
-  if (text.startsWith(":"))
-    return PARAMETER.test(text) ? undefined : "must name a parameter with letters, digits, - and _";
+  if (isParameter(text)) {
+    const isName = LETTERS.includes(text[1] ?? ":") && consistsOf(text.slice(1), PARAMETER);
+    return isName ? undefined : "must name a parameter with letters, digits, - and _";
+  }
   if (text.includes("*")) return "must have * only as its last segment";
-  return NOT_LITERAL.test(text) ? "must be written decoded, without \\ ? # % ; * and blanks" : undefined;
+  return isLiteral(text) ? undefined : "must be written decoded, without \\ ? # % ; * and blanks";
 }
+
+const segmentOf = (text: string): Segment =>
+  isParameter(text) ? { kind: "param", name: text.slice(1) } : { kind: "literal", text };
+
+const isRepeated = (text: string, index: number, texts: readonly string[]): boolean =>
+  texts.indexOf(text) < index;
 
 /**
  * Parses a route's path. Its form: literal segments, `:name` for one segment, a final `/*` for zero or more;
@@ -37,18 +54,12 @@ export function parsePattern(text: string): Parsed<Pattern> {
   const body = open ? text.slice(0, -2) : text;
   const parts = body === "" || body === "/" ? [] : body.slice(1).split("/");
   if (open && body === "/") parts.push("");
-  const faults = new Set<string>();
-  const names = new Set<string>();
-  const segments = parts.map((part): Segment => {
-    const fault = segmentFault(part);
-    if (fault !== undefined) faults.add(fault);
-    if (!part.startsWith(":")) return { kind: "literal", text: part };
-    const name = part.slice(1);
-    if (names.has(name)) faults.add(`has the parameter ${name} twice`);
-    names.add(name);
-    return { kind: "param", name };
-  });
-  return faults.size === 0
-    ? { ok: true, value: { text, segments, open } }
-    : { ok: false, faults: [...faults] };
+  const repeated = parts.filter(isParameter).filter(isRepeated);
+  const faults = [
+    ...parts.flatMap((part) => segmentFault(part) ?? []),
+    ...repeated.map((part) => `has the parameter ${part.slice(1)} twice`),
+  ];
+  return faults.length === 0
+    ? { ok: true, value: { text, segments: parts.map(segmentOf), open } }
+    : { ok: false, faults: [...new Set(faults)] };
 }

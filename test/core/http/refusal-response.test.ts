@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ERROR_CODES, type ErrorCode, errorRow, type Refusal, refusal } from "../../../src/core/errors.ts";
+import { type ErrorCode, errorCodes, errorRow, type Refusal, refusal } from "../../../src/core/errors.ts";
 import { errorBody, refusalAnswer } from "../../../src/core/http/refusal-response.ts";
 
 const FACTS = { realm: "edge", gatewayOrigin: "https://api.example", requestId: "request-1" };
@@ -20,7 +20,7 @@ describe("the response of a refusal", () => {
     });
   });
 
-  it.each(ERROR_CODES)("holds code, sentence and request_id: %s", (code) => {
+  it.each(errorCodes())("holds code, sentence and request_id: %s", (code) => {
     const answer = refusalAnswer(refusal(code), FACTS);
     expect(answer.status).toBe(errorRow(code).status);
     expect(JSON.parse(answer.body ?? "")).toEqual({
@@ -66,7 +66,7 @@ describe("the response of a refusal", () => {
     expect(headersOf(refusal("method_not_allowed"))["allow"]).toBe(
       "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
     );
-    for (const code of ERROR_CODES)
+    for (const code of errorCodes())
       if (code !== "method_not_allowed") expect(headersOf(refusal(code)), code).not.toHaveProperty("allow");
   });
 });

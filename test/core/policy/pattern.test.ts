@@ -35,6 +35,7 @@ describe("the form of a pattern", () => {
     ["/a:b/...", [literal("a:b"), literal("...")], false],
     ["/.well-known/x", [literal(".well-known"), literal("x")], false],
     ["/é/ü", [literal("é"), literal("ü")], false],
+    ["/\ud800", [literal("\ud800")], false],
     ["/a+b,c=d&e@f(g)!$'\"<>[]^`{|}~", [literal("a+b,c=d&e@f(g)!$'\"<>[]^`{|}~")], false],
   ] as const)("takes %j", (text, segments, open) => {
     expect(patternOf(text)).toEqual({ segments, open });

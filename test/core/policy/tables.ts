@@ -1,10 +1,6 @@
 import { compilePolicy } from "../../../src/core/policy/define.ts";
-import {
-  type CompiledPolicy,
-  type CompiledRoute,
-  parsePolicy,
-  type Route,
-} from "../../../src/core/policy/schema.ts";
+import { parsePolicy } from "../../../src/core/policy/reading.ts";
+import type { CompiledPolicy, CompiledRoute, Route } from "../../../src/core/policy/schema.ts";
 
 /** A policy that must be right, unreachable routes aside. */
 export function parsedPolicy(policy: unknown): CompiledPolicy {

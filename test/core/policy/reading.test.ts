@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { parsePolicy, readPolicy } from "../../../src/core/policy/schema.ts";
+import { parsePolicy, readPolicy } from "../../../src/core/policy/reading.ts";
+import type { CallerKind } from "../../../src/core/policy/schema.ts";
 import { parsedPolicy, policyFaults, routeOf, routesOf } from "./tables.ts";
 
 const withRoute = (fields: Record<string, unknown>, top: Record<string, unknown> = {}) =>
@@ -93,6 +94,18 @@ describe("a policy", () => {
     expect(routeOf({ path: "/:t/t/*", tenantParam: "t" }).tenantSegment).toBe(0);
   });
 
+  it("stays as it is when the arrays that it was read from change", () => {
+    const roles = ["viewer"];
+    const callers: CallerKind[] = ["user"];
+    const scopes = ["a"];
+    const policy = parsedPolicy({ roles, routes: [{ path: "/x", role: "viewer", callers, scopes }] });
+    roles.push("admin");
+    callers.push("m2m");
+    scopes.pop();
+    expect(policy.roles).toEqual(["viewer"]);
+    expect(policy.routes[0]).toMatchObject({ callers: ["user"], scopes: ["a"] });
+  });
+
   it("keeps the order of the table", () => {
     const texts = routesOf({ path: "/b" }, { path: "/a" }, { path: "/*" }).map(({ pattern }) => pattern.text);
     expect(texts).toEqual(["/b", "/a", "/*"]);
@@ -121,6 +134,13 @@ describe("faults of a policy", () => {
     [{ tenantClaim: 1, routes: [{ path: "/" }] }, ["tenantClaim: must be a name"]],
     [{ roleClaim: "", routes: [{ path: "/" }] }, ["roleClaim: must not be empty"]],
     [{ route: [], routes: [{ path: "/" }] }, ["route: is not known here"]],
+    [{ a: 1, b: undefined, routes: [{ path: "/" }] }, ["a: is not known here", "b: is not known here"]],
+    [[], ["must be a table with routes"]],
+    [{ routes: [[]] }, ["routes.0: must be a table"]],
+    [
+      { roles: ["a", ""], m2mScope: '"', routes: 1 },
+      ["roles.1: must not be empty", "m2mScope: must be a scope", "routes: must be an array"],
+    ],
   ])("are named: %j", (policy, faults) => {
     expect(policyFaults(policy)).toEqual(faults);
   });
@@ -178,6 +198,18 @@ describe("faults of a policy", () => {
     [{ cors: ["null"] }, ['cors: must be exact origins such as https://app.example.com, or ["*"] alone']],
     [{ mode: "log" }, ["mode: must be enforce or report"]],
     [{ tenantId: "id" }, ["tenantId: is not known here"]],
+    [
+      { hasOwnProperty: 1, toString: 2 },
+      ["hasOwnProperty: is not known here", "toString: is not known here"],
+    ],
+    [
+      { cors: [1, "null"] },
+      [
+        "cors.0: must be an origin",
+        'cors: must be exact origins such as https://app.example.com, or ["*"] alone',
+      ],
+    ],
+    [{ mode: null }, ["mode: must be enforce or report"]],
   ])("of a route are named: %j", (fields, faults) => {
     expect(withRoute(fields)).toEqual(faults.map((fault) => `routes.0.${fault}`));
   });
@@ -205,6 +237,30 @@ describe("faults of a policy", () => {
     [{ tenantParam: "id" }],
   ])("are none: %j", (fields) => {
     expect(withRoute(fields)).toEqual([]);
+  });
+
+  it("are none where a member is given as undefined", () => {
+    const route = { methods: undefined, role: undefined, cors: undefined, tenant: undefined };
+    expect(withRoute(route, { roles: undefined, m2mScope: undefined })).toEqual([]);
+    expect(policyFaults({ routes: undefined })).toEqual(["routes: is missing"]);
+    expect(withRoute({ path: undefined })).toEqual(["routes.0.path: is missing"]);
+  });
+
+  it("are looked for in inherited members too, which would hold", () => {
+    const route: unknown = Object.assign(Object.create({ role: 1, colour: "red" }), { path: "/x" });
+    expect(policyFaults({ routes: [route] })).toEqual([
+      "routes.0.role: must be a name",
+      "routes.0.colour: is not known here",
+    ]);
+  });
+
+  it("are named for a hole in an array, as for any other missing item", () => {
+    const methods = ["GET"];
+    methods.length = 2;
+    expect(withRoute({ methods })).toEqual(["routes.0.methods.1: must be a method"]);
+    const routes = [{ path: "/a" }];
+    routes.length = 2;
+    expect(policyFaults({ routes })).toEqual(["routes.1: must be a table"]);
   });
 
   it("are only about the ladder where the role is not in it", () => {
@@ -269,7 +325,7 @@ describe("faults of a policy", () => {
   it("do not hide what could be read", () => {
     const { policy, routes } = readPolicy({ routes: [{ path: "x" }, { path: "/y", role: "r" }] });
     expect(policy).toBeUndefined();
-    expect([...routes.keys()]).toEqual([1]);
-    expect(readPolicy({ routes: [{ path: "/y" }] }).routes.get(0)?.pattern.text).toBe("/y");
+    expect(routes).toEqual([undefined, expect.objectContaining({ role: "r" })]);
+    expect(readPolicy({ routes: [{ path: "/y" }] }).routes[0]?.pattern.text).toBe("/y");
   });
 });
