@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { faultsOf } from "../core/config.ts";
 import { UsageError } from "./context.ts";
+import { faultsOf } from "./faults.ts";
 import { readJsonInput } from "./token-input.ts";
 
 const strings = v.array(v.string());

@@ -1,7 +1,7 @@
 import { parse, stringify, TomlError } from "smol-toml";
 import * as v from "valibot";
-import { faultsOf } from "../core/config.ts";
 import { UsageError } from "./context.ts";
+import { faultsOf } from "./faults.ts";
 import {
   type ClientDocument,
   documentText,

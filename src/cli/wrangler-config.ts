@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import * as v from "valibot";
-import { faultsOf, type Parsed } from "../core/config.ts";
+import type { Parsed } from "../core/config.ts";
+import { faultsOf } from "./faults.ts";
 
 /** A KV binding; `id` is undefined where the file names none. */
 export interface KvBinding {

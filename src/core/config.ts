@@ -1,8 +1,18 @@
-import * as v from "valibot";
-import { createConfigSchema, type Issuer, issuersOf, type Origin, type Vars } from "./config-schema.ts";
-import { once } from "./once.ts";
+import { type Issuer, issuersOf, readVars, secretValues, type Vars } from "./config-variables.ts";
 
-export type { Issuer, Origin } from "./config-schema.ts";
+import { isTable } from "./shape.ts";
+
+export type { Issuer } from "./config-variables.ts";
+
+/** An API behind the gateway. */
+export interface Origin {
+  /** Scheme, host and stage path, without a final slash: `https://abc.execute-api.us-east-2.amazonaws.com/prod`. */
+  readonly baseUrl: string;
+  /** Host and port, as the `Host` header names them. */
+  readonly host: string;
+  /** The stage path, or empty: `/prod`. */
+  readonly basePath: string;
+}
 
 /** A Cognito user pool whose tokens are accepted. */
 export interface UserPool {
@@ -43,10 +53,11 @@ export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly faults: readonly string[] };
 
-const configSchema = once(createConfigSchema);
-
-/** The variables and secrets that {@link parseConfig} looks at. */
-export const configVariables = (): readonly string[] => Object.keys(configSchema().entries);
+function originAt(text: string): Origin {
+  const url = new URL(text);
+  const basePath = url.pathname.replace(/\/+$/, "");
+  return { baseUrl: url.origin + basePath, host: url.host, basePath };
+}
 
 function buildConfig(vars: Vars): Config {
   const pools = vars.USER_POOLS.map(
@@ -54,47 +65,37 @@ function buildConfig(vars: Vars): Config {
       id: table.id,
       clientIds: new Set(table.client_ids),
       issuers: issuersOf(table),
-      ...(table.resources && { resources: table.resources }),
+      ...(table.resources && { resources: [...table.resources] }),
     }),
   );
   const issuers = new Map(
     pools.flatMap((pool) => pool.issuers.map((issuer) => [issuer.issuer, { issuer, pool }] as const)),
   );
-  const originSecret = vars.ORIGIN_SECRET?.[0];
+  const origins = Object.entries(vars.ORIGINS ?? {}).map(([name, url]) => [name, originAt(url)] as const);
+  const [originSecret] = vars.ORIGIN_SECRET === undefined ? [] : secretValues(vars.ORIGIN_SECRET);
   return Object.freeze({
-    defaultOrigin: vars.ORIGIN_URL,
-    origins: new Map(Object.entries(vars.ORIGINS)),
+    defaultOrigin: originAt(vars.ORIGIN_URL),
+    origins: new Map(origins),
     pools,
     issuers,
-    corsOrigins: vars.CORS_ORIGINS,
-    expToleranceSeconds: vars.EXP_TOLERANCE_SECONDS,
-    skewToleranceSeconds: vars.SKEW_TOLERANCE_SECONDS,
-    originTimeoutMs: vars.ORIGIN_TIMEOUT_MS,
-    forwardAuthorization: vars.FORWARD_AUTHORIZATION,
-    mode: vars.MODE,
-    realm: vars.REALM,
+    corsOrigins: [...(vars.CORS_ORIGINS ?? [])],
+    expToleranceSeconds: vars.EXP_TOLERANCE_SECONDS ?? 0,
+    skewToleranceSeconds: vars.SKEW_TOLERANCE_SECONDS ?? 30,
+    originTimeoutMs: vars.ORIGIN_TIMEOUT_MS ?? 30_000,
+    forwardAuthorization: vars.FORWARD_AUTHORIZATION ?? true,
+    mode: vars.MODE ?? "enforce",
+    realm: vars.REALM ?? "edge",
     ...(originSecret !== undefined && { originSecret }),
   });
 }
-
-function faultOf(issue: v.BaseIssue<unknown>, within: string | undefined): string {
-  const path = [within, v.getDotPath(issue)].filter((part) => part != null).join(".");
-  if (issue.path?.at(-1)?.origin === "key")
-    return `${path}: ${issue.expected === "never" ? "is not known here" : "is missing"}`;
-  return path === "" ? issue.message : `${path}: ${issue.message}`;
-}
-
-/** Every fault that valibot found, each as `path: what is wrong`; paths start at `within`, where it is given. */
-export const faultsOf = (issues: readonly v.BaseIssue<unknown>[], within?: string): string[] =>
-  issues.map((issue) => faultOf(issue, within));
 
 /**
  * Validates the variables and secrets of an environment (README, Configuration). Numbers, booleans, arrays
  * and tables may come as strings of JSON. Other members are ignored: they are bindings. Does not check that
  * hosts exist, nor the bindings themselves.
  */
-export function parseConfig(vars: unknown): Parsed<Config> {
-  const result = v.safeParse(configSchema(), vars);
-  if (!result.success) return { ok: false, faults: faultsOf(result.issues) };
-  return { ok: true, value: buildConfig(result.output) };
+export function parseConfig(env: unknown): Parsed<Config> {
+  if (!isTable(env)) return { ok: false, faults: ["must be a table of variables"] };
+  const { vars, faults } = readVars(env);
+  return vars === undefined ? { ok: false, faults } : { ok: true, value: buildConfig(vars) };
 }

@@ -1,12 +1,12 @@
 import type { Principal } from "./principal.ts";
+import { utf8Encoder } from "./utf8.ts";
 
-const encoder = new TextEncoder();
 const NOT_PLAIN = /[^\x21-\x24\x26-\x2b\x2d-\x7e]/; // outside visible ASCII, and % and ,
 const EACH_NOT_PLAIN = new RegExp(NOT_PLAIN, "gu");
 
 const percentEncode = (character: string): string =>
   Array.from(
-    encoder.encode(character),
+    utf8Encoder.encode(character),
     (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
   ).join("");
 

@@ -20,12 +20,12 @@ export class PolicyError extends Error {
 /** Validates a policy as a whole and compiles it; every fault at once, unreachable routes among them. */
 export function compilePolicy(input: unknown): Parsed<CompiledPolicy> {
   const { policy, faults, routes } = readPolicy(input);
-  const unreachable = unreachableRoutes(routes).map(
+  const unreachable = unreachableRoutes(routes);
+  if (policy !== undefined && unreachable.length === 0) return { ok: true, value: policy };
+  const reach = unreachable.map(
     (index) => `routes.${index}: can never be reached, since earlier routes take all that it takes`,
   );
-  return policy !== undefined && unreachable.length === 0
-    ? { ok: true, value: policy }
-    : { ok: false, faults: [...faults, ...unreachable] };
+  return { ok: false, faults: [...faults, ...reach] };
 }
 
 /**

@@ -41,6 +41,7 @@ function segmentFault(text: string): string | undefined {
 const segmentOf = (text: string): Segment =>
   isParameter(text) ? { kind: "param", name: text.slice(1) } : { kind: "literal", text };
 
+const isFault = (fault: string | undefined): fault is string => fault !== undefined;
 const isRepeated = (text: string, index: number, texts: readonly string[]): boolean =>
   texts.indexOf(text) < index;
 
@@ -54,12 +55,10 @@ export function parsePattern(text: string): Parsed<Pattern> {
   const body = open ? text.slice(0, -2) : text;
   const parts = body === "" || body === "/" ? [] : body.slice(1).split("/");
   if (open && body === "/") parts.push("");
+  const faults = parts.map(segmentFault).filter(isFault);
   const repeated = parts.filter(isParameter).filter(isRepeated);
-  const faults = [
-    ...parts.flatMap((part) => segmentFault(part) ?? []),
-    ...repeated.map((part) => `has the parameter ${part.slice(1)} twice`),
-  ];
-  return faults.length === 0
-    ? { ok: true, value: { text, segments: parts.map(segmentOf), open } }
-    : { ok: false, faults: [...new Set(faults)] };
+  if (faults.length === 0 && repeated.length === 0)
+    return { ok: true, value: { text, segments: parts.map(segmentOf), open } };
+  const twice = repeated.map((part) => `has the parameter ${part.slice(1)} twice`);
+  return { ok: false, faults: [...new Set([...faults, ...twice])] };
 }

@@ -1,7 +1,8 @@
 import type { Parsed } from "../config.ts";
+import { fieldOf, itemsOf } from "../shape.ts";
 import { type Pattern, parsePattern } from "./pattern.ts";
 import type { CompiledPolicy, CompiledRoute, Policy, Route } from "./schema.ts";
-import { fieldOf, policyFaults, routeFaults } from "./tables.ts";
+import { checkPolicy, checkRoute } from "./tables.ts";
 
 const REQUIREMENTS = ["role", "scopes", "groups", "tenantParam"] as const;
 
@@ -11,24 +12,24 @@ const admitted = (methods: readonly string[]): ReadonlySet<string> =>
 const parameterIndex = ({ segments }: Pattern, name: string): number =>
   segments.findIndex((segment) => segment.kind === "param" && segment.name === name);
 
-const arrayOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-
-function faultsBetweenFields(
+/** What is wrong between the members of a route; what is wrong with each alone is another fault. */
+function checkBetween(
   route: unknown,
   pattern: Pattern | undefined,
   roles: readonly unknown[],
-): string[] {
-  const faults: string[] = [];
+  at: string,
+  faults: string[],
+): void {
   const role = fieldOf(route, "role");
-  if (typeof role === "string" && !roles.includes(role)) faults.push("role: is not one of roles");
+  if (typeof role === "string" && !roles.includes(role)) faults.push(`${at}.role: is not one of roles`);
   const access = fieldOf(route, "access");
   if (access === "public" || access === "deny")
-    for (const field of REQUIREMENTS)
-      if (fieldOf(route, field) !== undefined) faults.push(`${field}: has no effect on a ${access} route`);
+    REQUIREMENTS.filter((field) => fieldOf(route, field) !== undefined).forEach((field) => {
+      faults.push(`${at}.${field}: has no effect on a ${access} route`);
+    });
   const tenantParam = fieldOf(route, "tenantParam");
   if (pattern !== undefined && typeof tenantParam === "string" && parameterIndex(pattern, tenantParam) === -1)
-    faults.push("tenantParam: is not a parameter of the path");
-  return faults;
+    faults.push(`${at}.tenantParam: is not a parameter of the path`);
 }
 
 /** Without the policy's own arrays, which whoever wrote it may go on changing. */
@@ -50,33 +51,39 @@ const compileRoute = (route: Route, pattern: Pattern): CompiledRoute => ({
   mode: route.mode,
 });
 
-const compileHead = ({ roles, m2mScope, tenantClaim, roleClaim }: Policy) => ({
+const compileWhole = (
+  { roles, m2mScope, tenantClaim, roleClaim }: Policy,
+  routes: readonly CompiledRoute[],
+): CompiledPolicy => ({
   roles: copyOf(roles) ?? [],
   m2mScope,
   tenantClaim: tenantClaim ?? "custom:tenant_id",
   roleClaim: roleClaim ?? "custom:role",
+  routes,
 });
 
-/** A route as far as it can be read. */
-interface RouteReading {
-  /** Undefined where its own form is not right. */
-  readonly route: CompiledRoute | undefined;
-  readonly faults: readonly string[];
+function readPattern(path: unknown, at: string, faults: string[]): Pattern | undefined {
+  const parsed = typeof path === "string" ? parsePattern(path) : undefined;
+  if (parsed?.ok === false)
+    parsed.faults.forEach((fault) => {
+      faults.push(`${at}.path: ${fault}`);
+    });
+  return parsed?.ok ? parsed.value : undefined;
 }
 
-function readRoute(table: unknown, at: string, roles: readonly unknown[]): RouteReading {
-  const path = fieldOf(table, "path");
-  const parsed = typeof path === "string" ? parsePattern(path) : undefined;
-  const pattern = parsed?.ok ? parsed.value : undefined;
-  const ownFaults = routeFaults(table, at);
-  const faults = [
-    ...(parsed?.ok === false ? parsed.faults.map((fault) => `${at}.path: ${fault}`) : []),
-    ...ownFaults,
-    ...faultsBetweenFields(table, pattern, roles).map((fault) => `${at}.${fault}`),
-  ];
-  // without a fault of its own it is a Route
-  const isRoute = ownFaults.length === 0 && pattern !== undefined;
-  return { route: isRoute ? compileRoute(table as Route, pattern) : undefined, faults };
+/** Undefined where the route's own form is not right. */
+function readRoute(
+  table: unknown,
+  at: string,
+  roles: readonly unknown[],
+  faults: string[],
+): CompiledRoute | undefined {
+  const pattern = readPattern(fieldOf(table, "path"), at, faults);
+  const known = faults.length;
+  checkRoute(table, at, faults);
+  const isRoute = faults.length === known; // and so a Route
+  checkBetween(table, pattern, roles, at, faults);
+  return isRoute && pattern !== undefined ? compileRoute(table as Route, pattern) : undefined;
 }
 
 /** A policy as far as it can be read. */
@@ -91,14 +98,16 @@ export interface PolicyReading {
 
 /** Reads a policy as {@link parsePolicy} does, and hands out what it could make of a faulty one. */
 export function readPolicy(policy: unknown): PolicyReading {
-  const roles = arrayOf(fieldOf(policy, "roles"));
-  const readings = Array.from(arrayOf(fieldOf(policy, "routes")), (table, index) =>
-    readRoute(table, `routes.${index}`, roles),
+  const faults: string[] = [];
+  checkPolicy(policy, faults);
+  const roles = itemsOf(fieldOf(policy, "roles"));
+  const routes = Array.from(itemsOf(fieldOf(policy, "routes")), (table, index) =>
+    readRoute(table, `routes.${index}`, roles, faults),
   );
-  const faults = [...policyFaults(policy), ...readings.flatMap((reading) => reading.faults)];
-  const routes = readings.map(({ route }) => route);
-  const isWhole = faults.length === 0 && routes.every((route) => route !== undefined);
-  return { policy: isWhole ? { ...compileHead(policy as Policy), routes } : undefined, faults, routes };
+  // without a fault it is a Policy, and no route of it is missing
+  const compiled =
+    faults.length === 0 ? compileWhole(policy as Policy, routes as CompiledRoute[]) : undefined;
+  return { policy: compiled, faults, routes };
 }
 
 /**

@@ -1,18 +1,7 @@
 import { isBrowserOrigin } from "../browser-origin.ts";
+import { type Check, type Checks, checkEach, checkMembers, isTable } from "../shape.ts";
 import { consistsOf } from "./characters.ts";
 import type { Policy, Route } from "./schema.ts";
-
-// By hand, since `definePolicy` throws: this runs at the start of every isolate, once and cold. The many small functions
-// of a schema library took a third of that start.
-
-/** Adds what is wrong with a value, each fault as `path: what`. */
-type Check = (value: unknown, path: string, faults: string[]) => void;
-/** A check for every member that there may be. */
-type Checks<Table> = Readonly<Record<keyof Table, Check>>;
-
-/** A member of a table that may be anything; undefined where there is none. */
-export const fieldOf = (table: unknown, name: string): unknown =>
-  typeof table === "object" && table !== null ? Reflect.get(table, name) : undefined;
 
 const CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const METHOD = `${CAPITALS}-`;
@@ -42,10 +31,6 @@ const oneOf =
     if (!values.includes(value)) faults.push(`${path}: must be ${choice}`);
   };
 
-function checkEach(values: readonly unknown[], item: Check, path: string, faults: string[]): void {
-  for (let index = 0; index < values.length; index += 1) item(values[index], `${path}.${index}`, faults);
-}
-
 const someOf =
   (item: Check): Check =>
   (value, path, faults) => {
@@ -62,21 +47,22 @@ const ladder: Check = (value, path, faults) => {
   }
 };
 
+const text =
+  (what: string): Check =>
+  (value, path, faults) => {
+    if (typeof value !== "string") faults.push(`${path}: ${what}`);
+  };
+
+const origin = text("must be an origin");
 const isOriginOrNoText = (value: unknown): boolean => typeof value !== "string" || isBrowserOrigin(value);
 
 const browserOrigins: Check = (value, path, faults) => {
   if (!Array.isArray(value)) faults.push(`${path}: must be an array of origins`);
   else {
-    for (const [index, origin] of value.entries())
-      if (typeof origin !== "string") faults.push(`${path}.${index}: must be an origin`);
+    checkEach(value, origin, path, faults);
     if (!(value.length === 1 && value[0] === "*") && !value.every(isOriginOrNoText))
       faults.push(`${path}: must be exact origins such as https://app.example.com, or ["*"] alone`);
   }
-};
-
-/** A pattern, which `parsePattern` tells. */
-const path: Check = (value, path, faults) => {
-  if (typeof value !== "string") faults.push(`${path}: must be a string`);
 };
 
 const routes: Check = (value, path, faults) => {
@@ -85,7 +71,7 @@ const routes: Check = (value, path, faults) => {
 };
 
 const ROUTE: Checks<Route> = {
-  path,
+  path: text("must be a string"), // and a pattern, which `parsePattern` tells
   methods: someOf(method),
   access: oneOf(["authenticated", "public", "deny"], "authenticated, public or deny"),
   callers: someOf(oneOf(["user", "m2m"], "user or m2m")),
@@ -102,33 +88,14 @@ const ROUTE: Checks<Route> = {
 
 const POLICY: Checks<Policy> = { roles: ladder, m2mScope: scope, tenantClaim: name, roleClaim: name, routes };
 
-/** What is wrong with the members of a table, one by one; `within` is its own path, and empty for the outermost. */
-function faultsOfTable(
-  table: object,
-  checks: Readonly<Record<string, Check>>,
-  required: string,
-  within: string,
-): string[] {
-  const faults: string[] = [];
-  // inherited ones too, since they would hold
-  for (const member in table) {
-    const path = within + member;
-    const value = fieldOf(table, member);
-    const check = Object.hasOwn(checks, member) ? checks[member] : undefined;
-    if (check === undefined) faults.push(`${path}: is not known here`);
-    else if (value !== undefined) check(value, path, faults);
-  }
-  if (fieldOf(table, required) === undefined) faults.push(`${within}${required}: is missing`);
-  return faults;
+/** Checks a route by itself, member by member. Without a fault it is a `Route`, but for its pattern. */
+export function checkRoute(table: unknown, at: string, faults: string[]): void {
+  if (isTable(table)) checkMembers(table, ROUTE, ["path"], `${at}.`, faults);
+  else faults.push(`${at}: must be a table`);
 }
 
-const isTable = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** What is wrong with a route by itself, field by field. None: it is a `Route`, but for its pattern. */
-export const routeFaults = (table: unknown, at: string): string[] =>
-  isTable(table) ? faultsOfTable(table, ROUTE, "path", `${at}.`) : [`${at}: must be a table`];
-
-/** What is wrong with a policy beside its routes. None: it is a `Policy`, but for what is wrong with these. */
-export const policyFaults = (policy: unknown): string[] =>
-  isTable(policy) ? faultsOfTable(policy, POLICY, "routes", "") : ["must be a table with routes"];
+/** Checks a policy beside its routes. Without a fault it is a `Policy`, but for what is wrong with these. */
+export function checkPolicy(policy: unknown, faults: string[]): void {
+  if (isTable(policy)) checkMembers(policy, POLICY, ["routes"], "", faults);
+  else faults.push("must be a table with routes");
+}

@@ -1,6 +1,5 @@
-import * as v from "valibot";
-import { once } from "../once.ts";
 import type { Scope } from "../scope.ts";
+import { isTable } from "../shape.ts";
 import { utf8Length } from "../utf8.ts";
 import { createFreshCopies, UNAVAILABLE } from "./fresh-copies.ts";
 
@@ -23,21 +22,29 @@ export interface AllowLists {
   find(clientId: string, read: ReadAllowList, scope: Scope): AllowListAnswer | Promise<AllowListAnswer>;
 }
 
-const documentSchema = once(() =>
-  v.strictObject({
-    tenants: v.array(v.unknown()),
-    role: v.optional(v.pipe(v.string(), v.minLength(1))),
-    disabled: v.optional(v.boolean()),
-  }),
-);
+interface Document {
+  readonly tenants: readonly string[];
+  readonly role?: string;
+  readonly disabled?: boolean;
+}
+
+const MEMBERS = ["tenants", "role", "disabled"];
+
+function isDocument(value: unknown): value is Document {
+  if (!isTable(value) || !Object.keys(value).every((name) => MEMBERS.includes(name))) return false;
+  const { tenants, role, disabled } = value;
+  return (
+    Array.isArray(tenants) &&
+    tenants.every((tenant) => typeof tenant === "string") &&
+    (role === undefined || (typeof role === "string" && role !== "")) &&
+    (disabled === undefined || typeof disabled === "boolean")
+  );
+}
 
 // An isolate has 128 MB. What is held is either 10,000 short lists, or ten of 100,000 tenants (some 60 MB).
 const MAX_WEIGHT = 1_000_000;
 const LEAST_WEIGHT = 100;
 const MAX_KEY_BYTES = 512; // of KV
-
-const isTenants = (values: readonly unknown[]): values is readonly string[] =>
-  values.every((value) => typeof value === "string");
 
 /**
  * Parses the text of an allow-list: `{"tenants":[…],"role":…,"disabled":…}` or a bare array. Undefined where
@@ -50,9 +57,9 @@ export function parseAllowList(text: string): AllowList | "none" | undefined {
   } catch {
     return undefined;
   }
-  const parsed = v.safeParse(documentSchema(), Array.isArray(value) ? { tenants: value } : value);
-  if (!parsed.success || !isTenants(parsed.output.tenants)) return undefined;
-  const { tenants, role, disabled } = parsed.output;
+  const document: unknown = Array.isArray(value) ? { tenants: value } : value;
+  if (!isDocument(document)) return undefined;
+  const { tenants, role, disabled } = document;
   if (disabled === true) return "none";
   const set = new Set(tenants);
   return { tenants: set.has("*") ? "any" : set, role };

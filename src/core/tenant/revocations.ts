@@ -1,6 +1,5 @@
-import * as v from "valibot";
-import { once } from "../once.ts";
 import type { Scope } from "../scope.ts";
+import { isTable } from "../shape.ts";
 import { createFreshCopies, UNAVAILABLE } from "./fresh-copies.ts";
 
 /** What can be revoked, as the keys in KV spell it: `<kind>:<value>`. */
@@ -43,8 +42,6 @@ export interface Revocations {
 /** Tokens issued before this second are refused; `Infinity` refuses all of them. */
 type Before = number | "malformed";
 
-const documentSchema = once(() => v.object({ before: v.optional(v.pipe(v.number(), v.finite())) }));
-
 function parseBefore({ metadata, text }: RevocationEntry): Before {
   let document = metadata;
   if (document === undefined || document === null) {
@@ -55,9 +52,10 @@ function parseBefore({ metadata, text }: RevocationEntry): Before {
       return "malformed";
     }
   }
-  const parsed = v.safeParse(documentSchema(), document);
-  if (!parsed.success || Array.isArray(document)) return "malformed";
-  return parsed.output.before ?? Number.POSITIVE_INFINITY;
+  if (!isTable(document)) return "malformed";
+  const { before } = document;
+  if (before === undefined) return Number.POSITIVE_INFINITY;
+  return typeof before === "number" && Number.isFinite(before) ? before : "malformed";
 }
 
 function index(entries: readonly RevocationEntry[], scope: Scope): ReadonlyMap<string, Before> {

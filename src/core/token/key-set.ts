@@ -1,6 +1,5 @@
 import { decode } from "jose/base64url";
-import * as v from "valibot";
-import { once } from "../once.ts";
+import { fieldOf, isTable, itemsOf } from "../shape.ts";
 
 /** A JWKS as the gateway keeps it in the Cache API and in KV. */
 export interface KeySetDocument {
@@ -32,26 +31,27 @@ const CLOCK_TOLERANCE_MS = 5_000;
 export const isFromFuture = (fetchedAtMs: number, nowMs: number): boolean =>
   fetchedAtMs > nowMs + CLOCK_TOLERANCE_MS;
 
-const publicJwk = once(() =>
-  v.object({ kid: v.pipe(v.string(), v.minLength(1)), n: v.string(), e: v.string() }),
-);
-const signingJwk = once(() =>
-  v.object({
-    ...publicJwk().entries,
-    kty: v.literal("RSA"),
-    use: v.optional(v.literal("sig")),
-    alg: v.optional(v.literal("RS256")),
-    key_ops: v.optional(v.pipe(v.array(v.unknown()), v.includes("verify"))), // RFC 7517 section 4.3
-  }),
-);
-const jwks = once(() => v.object({ keys: v.array(v.unknown()) }));
-const documentSchema = once(() =>
-  v.object({
-    issuer: v.string(),
-    fetched_at_ms: v.pipe(v.number(), v.finite()),
-    keys: v.array(publicJwk()),
-  }),
-);
+/** The public members of an RSA JWK that has a name; undefined where one is missing or of the wrong type. */
+function publicJwk(candidate: unknown): PublicJwk | undefined {
+  const kid = fieldOf(candidate, "kid");
+  const n = fieldOf(candidate, "n");
+  const e = fieldOf(candidate, "e");
+  const isComplete = typeof kid === "string" && kid !== "" && typeof n === "string" && typeof e === "string";
+  return isComplete ? { kid, n, e } : undefined;
+}
+
+/** Is it a key for RS256 signatures, as far as it says (RFC 7517 sections 4.1 to 4.4)? */
+function isForSigning(candidate: unknown): boolean {
+  const use = fieldOf(candidate, "use");
+  const alg = fieldOf(candidate, "alg");
+  const keyOps = fieldOf(candidate, "key_ops");
+  return (
+    fieldOf(candidate, "kty") === "RSA" &&
+    (use === undefined || use === "sig") &&
+    (alg === undefined || alg === "RS256") &&
+    (keyOps === undefined || itemsOf(keyOps).includes("verify"))
+  );
+}
 
 const bitLength = (bytes: Uint8Array): number => {
   const first = bytes.findIndex((byte) => byte !== 0);
@@ -89,13 +89,9 @@ function withoutAmbiguous(keys: readonly PublicJwk[]): PublicJwk[] {
  * `key_ops`, where present, with `verify`) of 2,048 bits or more. Others are ignored. Undefined where the answer is no JWKS or holds no such key.
  */
 export function parseJwks(body: unknown): readonly PublicJwk[] | undefined {
-  const parsed = v.safeParse(jwks(), body);
-  if (!parsed.success) return undefined;
-  const keys = parsed.output.keys.flatMap((candidate): PublicJwk[] => {
-    const jwk = v.safeParse(signingJwk(), candidate);
-    if (!jwk.success || !isStrong(jwk.output)) return [];
-    const { kid, n, e } = jwk.output;
-    return [{ kid, n, e }];
+  const keys = itemsOf(fieldOf(body, "keys")).flatMap((candidate) => {
+    const jwk = isForSigning(candidate) ? publicJwk(candidate) : undefined;
+    return jwk !== undefined && isStrong(jwk) ? jwk : [];
   });
   const usable = withoutAmbiguous(keys);
   return usable.length > 0 ? usable : undefined;
@@ -106,12 +102,13 @@ export function parseJwks(body: unknown): readonly PublicJwk[] | undefined {
  * or without a usable key.
  */
 export function parseDocument(value: unknown, issuer: string, nowMs: number): KeySetDocument | undefined {
-  const parsed = v.safeParse(documentSchema(), value);
-  if (!parsed.success) return undefined;
-  const { fetched_at_ms, keys } = parsed.output;
-  if (parsed.output.issuer !== issuer || isFromFuture(fetched_at_ms, nowMs)) return undefined;
-  const usable = withoutAmbiguous(keys.filter(isStrong));
-  return usable.length > 0 ? { issuer, fetched_at_ms, keys: usable } : undefined;
+  if (!isTable(value) || value["issuer"] !== issuer || !Array.isArray(value["keys"])) return undefined;
+  const fetchedAtMs = value["fetched_at_ms"];
+  if (typeof fetchedAtMs !== "number" || !Number.isFinite(fetchedAtMs)) return undefined;
+  const keys = value["keys"].map(publicJwk);
+  if (isFromFuture(fetchedAtMs, nowMs) || keys.includes(undefined)) return undefined;
+  const usable = withoutAmbiguous(keys.filter((jwk) => jwk !== undefined).filter(isStrong));
+  return usable.length > 0 ? { issuer, fetched_at_ms: fetchedAtMs, keys: usable } : undefined;
 }
 
 /**

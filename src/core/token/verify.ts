@@ -5,6 +5,7 @@ import type { CompiledPolicy } from "../policy/schema.ts";
 import { type Principal, readPrincipal } from "../principal.ts";
 import type { Scope } from "../scope.ts";
 import { type Steps, settled } from "../steps.ts";
+import { utf8Encoder } from "../utf8.ts";
 import { decodeBase64url, decodedLength } from "./base64url.ts";
 import { decodeToken, hasTwoDots, MAX_TOKEN_CHARS, type UnverifiedToken } from "./bearer.ts";
 import type { Jwks, JwksSources, KeyLayer } from "./jwks.ts";
@@ -47,8 +48,6 @@ function usableKid({ unverifiedHeader }: UnverifiedToken): string | undefined {
   return typeof kid === "string" ? kid : undefined;
 }
 
-const encoder = new TextEncoder();
-
 /** What one check of a signature is given. */
 interface Buffers {
   readonly input: Uint8Array<ArrayBuffer>;
@@ -68,7 +67,7 @@ function checkSignature(
   { signingInput, signature }: UnverifiedToken,
   buffers: Buffers,
 ): Promise<boolean> {
-  const { written } = encoder.encodeInto(signingInput, buffers.input);
+  const { written } = utf8Encoder.encodeInto(signingInput, buffers.input);
   const bytes = decodeBase64url(signature, buffers.signature);
   if (bytes === undefined) return Promise.resolve(false);
   return crypto.subtle.verify(SIGNATURE_ALGORITHM, key, bytes, buffers.input.subarray(0, written));

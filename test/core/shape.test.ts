@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import { type Check, checkEach, checkMembers, fieldOf, isTable, itemsOf } from "../../src/core/shape.ts";
+
+const number: Check = (value, path, faults) => {
+  if (typeof value !== "number") faults.push(`${path}: must be a number`);
+};
+const faultsIn = (table: object, within = ""): readonly string[] => {
+  const faults: string[] = [];
+  checkMembers(table, { a: number, b: number }, ["a"], within, faults);
+  return faults;
+};
+
+describe("what may be anything", () => {
+  it("is a table where it is an object and no array", () => {
+    for (const value of [{}, Object.create(null), new Map()]) expect(isTable(value)).toBe(true);
+    for (const value of [null, undefined, [], "x", 1, () => 1]) expect(isTable(value)).toBe(false);
+  });
+
+  it("has members and items only where it can", () => {
+    expect(fieldOf({ a: 1 }, "a")).toBe(1);
+    for (const value of [{}, null, undefined, "a", 1]) expect(fieldOf(value, "length")).toBeUndefined();
+    expect(itemsOf([1, 2])).toEqual([1, 2]);
+    for (const value of [{ length: 1 }, null, "ab"]) expect(itemsOf(value)).toEqual([]);
+  });
+});
+
+describe("checkMembers", () => {
+  it("adds nothing to a table that is right", () => {
+    expect(faultsIn({ a: 1, b: 2 })).toEqual([]);
+    expect(faultsIn({ a: 1, b: undefined })).toEqual([]);
+  });
+
+  it("names what is wrong, unknown or missing, from where the table stands", () => {
+    expect(faultsIn({ b: "x", c: 1 }, "t.")).toEqual([
+      "t.a: is missing",
+      "t.b: must be a number",
+      "t.c: is not known here",
+    ]);
+    expect(faultsIn({ a: undefined })).toEqual(["a: is missing"]);
+  });
+
+  it("looks at inherited members, and takes none of an object's own for a check", () => {
+    expect(faultsIn(Object.create({ a: "x" }))).toEqual(["a: must be a number"]);
+    expect(faultsIn({ a: 1, toString: 1 })).toEqual(["toString: is not known here"]);
+  });
+});
+
+describe("checkEach", () => {
+  it("names each item by its index, holes too", () => {
+    const values: unknown[] = [1, "x"];
+    values.length = 3;
+    const faults: string[] = [];
+    checkEach(values, number, "list", faults);
+    expect(faults).toEqual(["list.1: must be a number", "list.2: must be a number"]);
+  });
+});
