@@ -1,5 +1,6 @@
 import { parse, stringify, TomlError } from "smol-toml";
 import * as v from "valibot";
+import { isTable } from "../core/shape.ts";
 import { UsageError } from "./context.ts";
 import { faultsOf } from "./faults.ts";
 import {
@@ -34,9 +35,6 @@ const document = v.strictObject(
   },
   "must be a table with tenants, or an array of them",
 );
-
-const isTable = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function parseText(text: string, file: string): unknown {
   const isJson = file.endsWith(".json") || (!file.endsWith(".toml") && text.trimStart().startsWith("{"));

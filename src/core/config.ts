@@ -1,5 +1,4 @@
 import { type Issuer, issuersOf, readVars, secretValues, type Vars } from "./config-variables.ts";
-
 import { isTable } from "./shape.ts";
 
 export type { Issuer } from "./config-variables.ts";

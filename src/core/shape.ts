@@ -1,5 +1,5 @@
-// What comes from outside is checked by hand in all that a Worker runs: each isolate does it once, cold, before it can
-// answer. The many small functions of a schema library, each compiled for that one use, took longer there than all else.
+// In all that a Worker runs, what comes from outside is checked by hand: each isolate does so once, cold, before it can
+// answer. A schema library has many small functions; to compile each for that one use took longer than all the rest.
 
 /** Is this a table of members: an object, and no array? */
 export const isTable = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -25,6 +25,7 @@ export function checkEach(values: readonly unknown[], item: Check, path: string,
 
 /**
  * Checks the members of a table one by one. One that is undefined counts as absent; one without a check is a fault.
+ * Each is asked for by its name, as whoever uses the table will: a getter or an inherited member is checked like any other.
  * `within`: the path of the table with a final dot, or empty.
  */
 export function checkMembers(
@@ -34,15 +35,11 @@ export function checkMembers(
   within: string,
   faults: string[],
 ): void {
-  required
-    .filter((member) => fieldOf(table, member) === undefined)
-    .forEach((member) => {
-      faults.push(`${within}${member}: is missing`);
-    });
-  // inherited ones too, since they would hold
-  for (const member in table) {
+  for (const member in checks) {
     const value = fieldOf(table, member);
-    if (!Object.hasOwn(checks, member)) faults.push(`${within}${member}: is not known here`);
-    else if (value !== undefined) checks[member]?.(value, within + member, faults);
+    if (value !== undefined) checks[member]?.(value, within + member, faults);
+    else if (required.includes(member)) faults.push(`${within}${member}: is missing`);
   }
+  for (const member in table)
+    if (!Object.hasOwn(checks, member)) faults.push(`${within}${member}: is not known here`);
 }

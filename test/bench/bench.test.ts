@@ -100,6 +100,17 @@ describe("npm run bench", () => {
     expect(row("memory of 1,000")?.value.median).toBeLessThanOrEqual(2.2);
   });
 
+  it("measures what an isolate costs before it is warm: its start, and its first request", () => {
+    const cold = (workload: string) =>
+      rowsOf("footprint").filter(
+        (row) => row.startsWith(`edge: ${workload}`) || row.startsWith(`floor: ${workload}`),
+      );
+    expect(cold("start-up CPU")).toHaveLength(2);
+    expect(cold("first request")).toHaveLength(1);
+    for (const { group, value } of results.rows)
+      if (group === "footprint") expect(value.median).not.toBeNaN();
+  });
+
   it("prints the tables, and draws the picture", async () => {
     for (const figure of results.figures) expect(output).toContain(`| ${figure.name} |`);
     const picture = await readFile(join(folder, "performance.svg"), "utf8");

@@ -332,6 +332,17 @@ describe("USER_POOLS", () => {
     }
   });
 
+  it("refuses what is wrong in members that cannot be listed", () => {
+    const hidden = {
+      issuers: { value: [{ ...ISSUER, issuer: "http://id.example" }] },
+      resources: { value: 5 },
+    };
+    expect(faultsIn({ ...REQUIRED, USER_POOLS: [Object.defineProperties({ ...POOL }, hidden)] })).toEqual([
+      "USER_POOLS.0.issuers.0.issuer: must be an https URL without user name (http only on a loopback host)",
+      "USER_POOLS.0.resources: must be an array of URLs",
+    ]);
+  });
+
   it("refuses a pool or an issuer that stands twice", () => {
     const other = { id: "eu-west-1_B", client_ids: ["b"] };
     expect(faultsIn({ ...REQUIRED, USER_POOLS: [POOL, other, POOL] })).toEqual([

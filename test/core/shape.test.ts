@@ -39,6 +39,17 @@ describe("checkMembers", () => {
     expect(faultsIn({ a: undefined })).toEqual(["a: is missing"]);
   });
 
+  it("looks at members that are not enumerable, as whoever uses the table will", () => {
+    class Table {
+      get a(): unknown {
+        return "x";
+      }
+    }
+    expect(faultsIn(new Table())).toEqual(["a: must be a number"]);
+    expect(faultsIn(Object.defineProperty({ a: 1 }, "b", { value: "x" }))).toEqual(["b: must be a number"]);
+    expect(faultsIn(new Proxy({ a: "x" }, { ownKeys: () => [] }))).toEqual(["a: must be a number"]);
+  });
+
   it("looks at inherited members, and takes none of an object's own for a check", () => {
     expect(faultsIn(Object.create({ a: "x" }))).toEqual(["a: must be a number"]);
     expect(faultsIn({ a: 1, toString: 1 })).toEqual(["toString: is not known here"]);

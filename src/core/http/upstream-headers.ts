@@ -29,10 +29,10 @@ export interface ForwardingFacts {
   readonly keepTenantHeader: boolean;
 }
 
-// Not the client's to say: `host` belongs to the origin's URL; hop-by-hop headers (RFC 9110 section 7.6.1); method overrides,
-// by which API Gateway REST APIs change the method behind the route's back; where the client is; what only the gateway
-// says. `_` counts as `-`: many an origin folds the two into one name. One regular expression, run as machine code; a Map
-// or a Set would intern each name of each request first.
+// Not the client's to say: `host`, which belongs to the origin's URL; hop-by-hop headers (RFC 9110 section 7.6.1); method
+// overrides, by which API Gateway REST APIs change the method behind the route's back; where the client is; what only the
+// gateway says. `_` counts as `-`: many an origin folds the two into one name. A regular expression is run as machine
+// code; a Map or a Set would intern each name of each request first.
 const IS_REMOVED =
   /^(?:(?:host|connection|keep[-_]alive|te|trailer|transfer[-_]encoding|upgrade|x[-_]http[-_]method(?:[-_]override)?|x[-_]method[-_]override|forwarded|x[-_]origin[-_]secret|x[-_]request[-_]id|x[-_]tenant[-_]id)$|proxy[-_]|x[-_]forwarded[-_]|x[-_]auth[-_])/;
 const IS_TENANT = /^x[-_]tenant[-_]id$/;

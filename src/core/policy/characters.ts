@@ -1,6 +1,6 @@
 /**
  * Is every character of `text` one of `allowed`? For what runs at the start of an isolate, in place of a regular
- * expression: V8 turns one into machine code with its second use, the first that such a start needs any for.
+ * expression: V8 compiles one to machine code when it is run the second time, and nothing else there needs any.
  */
 export function consistsOf(text: string, allowed: string): boolean {
   for (let index = 0; index < text.length; index += 1)

@@ -29,7 +29,7 @@ export function compilePolicy(input: unknown): Parsed<CompiledPolicy> {
 }
 
 /**
- * Checks a policy and hands it back unchanged.
+ * Checks a policy and hands it back unchanged. Its members may be read more than once: a getter has to keep to its word.
  *
  * @throws {PolicyError} with all faults at once: an unknown member or role, a duplicate parameter, a pattern
  * that is not of the form, a route that earlier ones cover completely. Mere overlap is not a fault.

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { parsePolicy, readPolicy } from "../../../src/core/policy/reading.ts";
-import type { CallerKind } from "../../../src/core/policy/schema.ts";
 import { parsedPolicy, policyFaults, routeOf, routesOf } from "./tables.ts";
 
 const withRoute = (fields: Record<string, unknown>, top: Record<string, unknown> = {}) =>
@@ -95,15 +94,21 @@ describe("a policy", () => {
   });
 
   it("stays as it is when the arrays that it was read from change", () => {
-    const roles = ["viewer"];
-    const callers: CallerKind[] = ["user"];
-    const scopes = ["a"];
-    const policy = parsedPolicy({ roles, routes: [{ path: "/x", role: "viewer", callers, scopes }] });
-    roles.push("admin");
-    callers.push("m2m");
-    scopes.pop();
-    expect(policy.roles).toEqual(["viewer"]);
-    expect(policy.routes[0]).toMatchObject({ callers: ["user"], scopes: ["a"] });
+    const route = {
+      path: "/x",
+      methods: ["POST"],
+      callers: ["user"],
+      tokenUse: ["id"],
+      scopes: ["a"],
+      groups: ["a"],
+      cors: ["https://a.example"],
+    };
+    const input = { roles: ["viewer"], routes: [route] };
+    const policy = parsedPolicy(input);
+    const before = structuredClone(policy);
+    for (const array of [input.roles, route.methods, route.callers, route.tokenUse]) array.push("other");
+    for (const array of [route.scopes, route.groups, route.cors, input.routes]) array.pop();
+    expect(policy).toEqual(before);
   });
 
   it("keeps the order of the table", () => {
@@ -246,11 +251,21 @@ describe("faults of a policy", () => {
     expect(withRoute({ path: undefined })).toEqual(["routes.0.path: is missing"]);
   });
 
-  it("are looked for in inherited members too, which would hold", () => {
-    const route: unknown = Object.assign(Object.create({ role: 1, colour: "red" }), { path: "/x" });
-    expect(policyFaults({ routes: [route] })).toEqual([
-      "routes.0.role: must be a name",
-      "routes.0.colour: is not known here",
+  it("are looked for in every member that would hold, whether it can be listed or not", () => {
+    class Closed {
+      readonly path = "/admin/*";
+      readonly access = "deny";
+      get methods(): readonly string[] {
+        return ["delete"];
+      }
+    }
+    const inherited: unknown = Object.assign(Object.create({ role: 1, colour: "red" }), { path: "/x" });
+    const hidden = Object.defineProperty({ path: "/y" }, "callers", { value: "m2m" });
+    expect(policyFaults({ routes: [new Closed(), inherited, hidden] })).toEqual([
+      "routes.0.methods.0: must be a method in capitals",
+      "routes.1.role: must be a name",
+      "routes.1.colour: is not known here",
+      "routes.2.callers: must be an array",
     ]);
   });
 
