@@ -22,8 +22,8 @@ export const FULL: Scale = {
   requests: 1_000,
   warmUpRequests: 10_000,
   tokens: 10_000,
-  isolates: 25,
-  starts: 7,
+  isolates: 50,
+  starts: 11,
 };
 
 /** Shows that everything runs; its numbers mean nothing. */

@@ -1,6 +1,6 @@
 import type { Parsed } from "../config.ts";
 import { unreachableRoutes } from "./lint.ts";
-import { readPolicy } from "./reading.ts";
+import { compileRead, type PolicyReading, readPolicy } from "./reading.ts";
 import type { CompiledPolicy, Policy } from "./schema.ts";
 
 /** A policy that does not validate, with all its faults. */
@@ -17,15 +17,21 @@ export class PolicyError extends Error {
   }
 }
 
-/** Validates a policy as a whole and compiles it; every fault at once, unreachable routes among them. */
-export function compilePolicy(input: unknown): Parsed<CompiledPolicy> {
-  const { policy, faults, routes } = readPolicy(input);
-  const unreachable = unreachableRoutes(routes);
-  if (policy !== undefined && unreachable.length === 0) return { ok: true, value: policy };
-  const reach = unreachable.map(
+/** All that is wrong: with each route, and with their order. */
+function allFaults({ faults, reaches }: PolicyReading): readonly string[] {
+  const unreachable = unreachableRoutes(reaches).map(
     (index) => `routes.${index}: can never be reached, since earlier routes take all that it takes`,
   );
-  return { ok: false, faults: [...faults, ...reach] };
+  return faults.concat(unreachable);
+}
+
+/** Validates a policy as a whole and compiles it; every fault at once, unreachable routes among them. */
+export function compilePolicy(input: unknown): Parsed<CompiledPolicy> {
+  const reading = readPolicy(input);
+  const faults = allFaults(reading);
+  return faults.length > 0
+    ? { ok: false, faults }
+    : { ok: true, value: compileRead(input as Policy, reading) };
 }
 
 /**
@@ -35,7 +41,7 @@ export function compilePolicy(input: unknown): Parsed<CompiledPolicy> {
  * that is not of the form, a route that earlier ones cover completely. Mere overlap is not a fault.
  */
 export function definePolicy<const Role extends string>(policy: Policy<Role>): Policy<Role> {
-  const compiled = compilePolicy(policy);
-  if (!compiled.ok) throw new PolicyError(compiled.faults);
+  const faults = allFaults(readPolicy(policy)); // to compile it has time until the first request
+  if (faults.length > 0) throw new PolicyError(faults);
   return policy;
 }

@@ -1,5 +1,6 @@
+import { admits } from "./matcher.ts";
 import type { Pattern, Segment } from "./pattern.ts";
-import type { CompiledRoute } from "./schema.ts";
+import type { Reach } from "./schema.ts";
 
 /** Does `segment` take all that `own` takes? Past the end of an open pattern `own` may be anything. */
 const takesAll = (segment: Segment | undefined, own: Segment | undefined): boolean =>
@@ -26,21 +27,25 @@ function isCovered(pattern: Pattern, patterns: readonly Pattern[], depth: number
 const ANY_OTHER_METHOD = "*";
 
 /** Do `earlier` routes together take every path and method of `route`? */
-function isUnreachable(route: CompiledRoute, earlier: readonly (CompiledRoute | undefined)[]): boolean {
-  const ofMethod = (method: string): Pattern[] =>
-    earlier.flatMap((other) =>
-      other !== undefined && (other.methods === undefined || other.methods.has(method)) ? other.pattern : [],
-    );
-  return [...(route.methods ?? [ANY_OTHER_METHOD])].every((method) =>
-    isCovered(route.pattern, ofMethod(method), 0),
-  );
+function isUnreachable(route: Reach, earlier: readonly Reach[]): boolean {
+  for (const method of route.methods ?? [ANY_OTHER_METHOD]) {
+    const patterns = earlier.filter((other) => admits(other, method)).map(({ pattern }) => pattern);
+    if (!isCovered(route.pattern, patterns, 0)) return false;
+  }
+  return true;
 }
 
 /**
  * Indexes of the routes that can never be reached, since the earlier ones together take every path and method of
  * theirs. Mere overlap is not reported. Undefined stands for a route that could not be read: it takes nothing.
  */
-export const unreachableRoutes = (routes: readonly (CompiledRoute | undefined)[]): number[] =>
-  routes.flatMap((route, index) =>
-    route !== undefined && isUnreachable(route, routes.slice(0, index)) ? index : [],
-  );
+export function unreachableRoutes(routes: readonly (Reach | undefined)[]): number[] {
+  const earlier: Reach[] = [];
+  const unreachable: number[] = [];
+  routes.forEach((route, index) => {
+    if (route === undefined) return;
+    if (isUnreachable(route, earlier)) unreachable.push(index);
+    earlier.push(route);
+  });
+  return unreachable;
+}

@@ -1,4 +1,4 @@
-import type { CompiledRoute } from "./schema.ts";
+import type { CompiledRoute, Reach } from "./schema.ts";
 
 /** Finds routes by decoded path segments. */
 export interface Matcher {
@@ -45,7 +45,8 @@ function insert(root: Node, entry: Entry): void {
   (open ? node.open : node.exact).push(entry);
 }
 
-const admits = ({ methods }: CompiledRoute, method: string): boolean =>
+/** Does it take this method? */
+export const admits = ({ methods }: Reach, method: string): boolean =>
   methods === undefined || methods.has(method);
 
 function earlier(entries: readonly Entry[], method: string, best: Entry | undefined): Entry | undefined {

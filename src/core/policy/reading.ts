@@ -1,7 +1,7 @@
 import type { Parsed } from "../config.ts";
 import { fieldOf, itemsOf } from "../shape.ts";
 import { type Pattern, parsePattern } from "./pattern.ts";
-import type { CompiledPolicy, CompiledRoute, Policy, Route } from "./schema.ts";
+import type { CompiledPolicy, CompiledRoute, Policy, Reach, Route } from "./schema.ts";
 import { checkPolicy, checkRoute } from "./tables.ts";
 
 const REQUIREMENTS = ["role", "scopes", "groups", "tenantParam"] as const;
@@ -32,36 +32,6 @@ function checkBetween(
     faults.push(`${at}.tenantParam: is not a parameter of the path`);
 }
 
-/** Without the policy's own arrays, which whoever wrote it may go on changing. */
-const copyOf = <T>(values: readonly T[] | undefined): readonly T[] | undefined => values && [...values];
-
-const compileRoute = (route: Route, pattern: Pattern): CompiledRoute => ({
-  pattern,
-  methods: route.methods && admitted(route.methods),
-  access: route.access ?? "authenticated",
-  callers: copyOf(route.callers) ?? ["user", "m2m"],
-  tokenUse: copyOf(route.tokenUse) ?? ["id", "access"],
-  role: route.role,
-  scopes: copyOf(route.scopes),
-  groups: copyOf(route.groups),
-  tenant: route.tenant ?? true,
-  tenantSegment: route.tenantParam === undefined ? undefined : parameterIndex(pattern, route.tenantParam),
-  origin: route.origin,
-  cors: copyOf(route.cors),
-  mode: route.mode,
-});
-
-const compileWhole = (
-  { roles, m2mScope, tenantClaim, roleClaim }: Policy,
-  routes: readonly CompiledRoute[],
-): CompiledPolicy => ({
-  roles: copyOf(roles) ?? [],
-  m2mScope,
-  tenantClaim: tenantClaim ?? "custom:tenant_id",
-  roleClaim: roleClaim ?? "custom:role",
-  routes,
-});
-
 function readPattern(path: unknown, at: string, faults: string[]): Pattern | undefined {
   const parsed = typeof path === "string" ? parsePattern(path) : undefined;
   if (parsed?.ok === false)
@@ -77,23 +47,23 @@ function readRoute(
   at: string,
   roles: readonly unknown[],
   faults: string[],
-): CompiledRoute | undefined {
+): Reach | undefined {
   const pattern = readPattern(fieldOf(table, "path"), at, faults);
   const known = faults.length;
   checkRoute(table, at, faults);
-  const isRoute = faults.length === known; // and so a Route
+  const isRoute = faults.length === known;
   checkBetween(table, pattern, roles, at, faults);
-  return isRoute && pattern !== undefined ? compileRoute(table as Route, pattern) : undefined;
+  if (!isRoute || pattern === undefined) return undefined;
+  const { methods } = table as Route;
+  return { pattern, methods: methods && admitted(methods) };
 }
 
 /** A policy as far as it can be read. */
 export interface PolicyReading {
-  /** Undefined where there is a fault. */
-  readonly policy: CompiledPolicy | undefined;
-  /** Every fault, as {@link parsePolicy} names them. */
+  /** Every fault, as {@link parsePolicy} names them. None: it is a `Policy`, and no reach is missing. */
   readonly faults: readonly string[];
-  /** The routes of the table, in its order; undefined where one's own form is not right. */
-  readonly routes: readonly (CompiledRoute | undefined)[];
+  /** What each route takes, in the order of the table; undefined where its own form is not right. */
+  readonly reaches: readonly (Reach | undefined)[];
 }
 
 /** Reads a policy as {@link parsePolicy} does, and hands out what it could make of a faulty one. */
@@ -101,20 +71,51 @@ export function readPolicy(policy: unknown): PolicyReading {
   const faults: string[] = [];
   checkPolicy(policy, faults);
   const roles = itemsOf(fieldOf(policy, "roles"));
-  const routes = Array.from(itemsOf(fieldOf(policy, "routes")), (table, index) =>
+  const reaches = Array.from(itemsOf(fieldOf(policy, "routes")), (table, index) =>
     readRoute(table, `routes.${index}`, roles, faults),
   );
-  // without a fault it is a Policy, and no route of it is missing
-  const compiled =
-    faults.length === 0 ? compileWhole(policy as Policy, routes as CompiledRoute[]) : undefined;
-  return { policy: compiled, faults, routes };
+  return { faults, reaches };
 }
+
+/** Without the policy's own arrays, which whoever wrote it may go on changing. */
+const copyOf = <T>(values: readonly T[] | undefined): readonly T[] | undefined => values && [...values];
+
+const compileRoute = (route: Route, { pattern, methods }: Reach): CompiledRoute => ({
+  pattern,
+  methods,
+  access: route.access ?? "authenticated",
+  callers: copyOf(route.callers) ?? ["user", "m2m"],
+  tokenUse: copyOf(route.tokenUse) ?? ["id", "access"],
+  role: route.role,
+  scopes: copyOf(route.scopes),
+  groups: copyOf(route.groups),
+  tenant: route.tenant ?? true,
+  tenantSegment: route.tenantParam === undefined ? undefined : parameterIndex(pattern, route.tenantParam),
+  origin: route.origin,
+  cors: copyOf(route.cors),
+  mode: route.mode,
+});
+
+/** Fills in the defaults of a policy in which {@link readPolicy} found no fault. */
+export const compileRead = (policy: Policy, { reaches }: PolicyReading): CompiledPolicy => ({
+  roles: copyOf(policy.roles) ?? [],
+  m2mScope: policy.m2mScope,
+  tenantClaim: policy.tenantClaim ?? "custom:tenant_id",
+  roleClaim: policy.roleClaim ?? "custom:role",
+  routes: policy.routes.flatMap((route, index) => {
+    const reach = reaches[index];
+    return reach === undefined ? [] : compileRoute(route, reach);
+  }),
+});
 
 /**
  * Validates and compiles a policy, field by field; every fault is named as `routes.2.role: …`. Does not
  * look for routes that earlier ones cover: `lint.ts` does.
  */
 export function parsePolicy(input: unknown): Parsed<CompiledPolicy> {
-  const { policy, faults } = readPolicy(input);
-  return policy === undefined ? { ok: false, faults } : { ok: true, value: policy };
+  const reading = readPolicy(input);
+  const { faults } = reading;
+  return faults.length > 0
+    ? { ok: false, faults }
+    : { ok: true, value: compileRead(input as Policy, reading) };
 }

@@ -48,11 +48,15 @@ export interface Policy<Role extends string = string> {
   readonly routes: readonly Route<NoInfer<Role>>[];
 }
 
-/** A route with its pattern compiled and its defaults filled in. */
-export interface CompiledRoute {
+/** Which requests a route takes. */
+export interface Reach {
   readonly pattern: Pattern;
   /** Undefined: every method. `GET` has brought `HEAD` along. */
   readonly methods: ReadonlySet<string> | undefined;
+}
+
+/** A route with its pattern compiled and its defaults filled in. */
+export interface CompiledRoute extends Reach {
   readonly access: "authenticated" | "public" | "deny";
   readonly callers: readonly CallerKind[];
   readonly tokenUse: readonly TokenUse[];

@@ -338,9 +338,14 @@ describe("faults of a policy", () => {
   });
 
   it("do not hide what could be read", () => {
-    const { policy, routes } = readPolicy({ routes: [{ path: "x" }, { path: "/y", role: "r" }] });
-    expect(policy).toBeUndefined();
-    expect(routes).toEqual([undefined, expect.objectContaining({ role: "r" })]);
-    expect(readPolicy({ routes: [{ path: "/y" }] }).routes[0]?.pattern.text).toBe("/y");
+    const { faults, reaches } = readPolicy({
+      routes: [{ path: "x" }, { path: "/y", methods: ["GET"], role: "r" }],
+    });
+    expect(faults).toEqual(["routes.0.path: must start with /", "routes.1.role: is not one of roles"]);
+    expect(reaches).toEqual([
+      undefined,
+      { pattern: expect.objectContaining({ text: "/y" }), methods: new Set(["GET", "HEAD"]) },
+    ]);
+    expect(readPolicy({ routes: [{ path: "/y" }] }).reaches[0]?.methods).toBeUndefined();
   });
 });
