@@ -3,7 +3,6 @@ import { gzipSync } from "node:zlib";
 import { requestHead } from "./headers.ts";
 import { createInspector } from "./inspector.ts";
 import { sendRequests } from "./load.ts";
-import { policyOf } from "./policy.ts";
 import { CLIENT_ID, POOL_ID } from "./pool.ts";
 import type { Row } from "./result.ts";
 import type { Scale } from "./scale.ts";
@@ -34,18 +33,10 @@ async function startCpuMs(script: string, text: string, isolates: number): Promi
   return ms;
 }
 
-/**
- * What has to be done before anything is served, and no more: the bundle is read, in a function that nobody calls, and
- * a policy as long as the shipped one is checked, since `definePolicy` throws.
- */
-async function leastWorker(): Promise<string> {
+/** What no start can do without, and no more: the bundle is read, in a function that nobody calls. */
+async function readWorker(): Promise<string> {
   const unused = await bundle('export { default } from "./src/worker.ts";', true, "iife");
-  const checked = await bundle(
-    `import { definePolicy } from "./src/core/policy/define.ts";
-     globalThis.policy = definePolicy(${JSON.stringify(policyOf(4))}); ${EMPTY}`,
-    true,
-  );
-  return `function unused() { ${unused} } ${checked}`;
+  return `function unused() { ${unused} } ${EMPTY}`;
 }
 
 /** Start-up: many isolates of the shipped Worker at once, less as many of an empty one, for each of them. */
@@ -55,8 +46,8 @@ async function measureStartUp(scale: Scale): Promise<Row[]> {
     { contender: "edge", workload, script: await worker(), perIsolate: [] as number[] },
     {
       contender: "floor",
-      workload: `${workload}: the bundle read, a policy checked`,
-      script: await leastWorker(),
+      workload: `${workload}: the bundle read`,
+      script: await readWorker(),
       perIsolate: [] as number[],
     },
   ];

@@ -12,15 +12,17 @@ const takesAll = (segment: Segment | undefined, own: Segment | undefined): boole
  * For a parameter it is enough to ask about a value that none of them spells out: who takes that takes all.
  */
 function isCovered(pattern: Pattern, patterns: readonly Pattern[], depth: number): boolean {
-  if (patterns.length === 0) return false;
-  if (patterns.some(({ open, segments }) => open && segments.length === depth)) return true;
   const own = pattern.segments[depth];
-  if (own === undefined) {
-    if (!patterns.some(({ segments }) => segments.length === depth)) return false;
-    if (!pattern.open) return true;
+  const alive: Pattern[] = [];
+  let ends = false;
+  for (const other of patterns) {
+    if (other.segments.length === depth) {
+      if (other.open) return true;
+      ends = true;
+    } else if (takesAll(other.segments[depth], own)) alive.push(other);
   }
-  const alive = patterns.filter(({ segments }) => takesAll(segments[depth], own));
-  return isCovered(pattern, alive, depth + 1);
+  if (own === undefined && !(ends && pattern.open)) return ends;
+  return alive.length > 0 && isCovered(pattern, alive, depth + 1);
 }
 
 /** Stands for every method that no route names: who takes it takes all. */
@@ -29,7 +31,8 @@ const ANY_OTHER_METHOD = "*";
 /** Do `earlier` routes together take every path and method of `route`? */
 function isUnreachable(route: Reach, earlier: readonly Reach[]): boolean {
   for (const method of route.methods ?? [ANY_OTHER_METHOD]) {
-    const patterns = earlier.filter((other) => admits(other, method)).map(({ pattern }) => pattern);
+    const patterns: Pattern[] = [];
+    for (const other of earlier) if (admits(other, method)) patterns.push(other.pattern);
     if (!isCovered(route.pattern, patterns, 0)) return false;
   }
   return true;
@@ -42,10 +45,10 @@ function isUnreachable(route: Reach, earlier: readonly Reach[]): boolean {
 export function unreachableRoutes(routes: readonly (Reach | undefined)[]): number[] {
   const earlier: Reach[] = [];
   const unreachable: number[] = [];
-  routes.forEach((route, index) => {
-    if (route === undefined) return;
+  for (const [index, route] of routes.entries()) {
+    if (route === undefined) continue;
     if (isUnreachable(route, earlier)) unreachable.push(index);
     earlier.push(route);
-  });
+  }
   return unreachable;
 }

@@ -32,15 +32,6 @@ function checkBetween(
     faults.push(`${at}.tenantParam: is not a parameter of the path`);
 }
 
-function readPattern(path: unknown, at: string, faults: string[]): Pattern | undefined {
-  const parsed = typeof path === "string" ? parsePattern(path) : undefined;
-  if (parsed?.ok === false)
-    parsed.faults.forEach((fault) => {
-      faults.push(`${at}.path: ${fault}`);
-    });
-  return parsed?.ok ? parsed.value : undefined;
-}
-
 /** Undefined where the route's own form is not right. */
 function readRoute(
   table: unknown,
@@ -48,7 +39,10 @@ function readRoute(
   roles: readonly unknown[],
   faults: string[],
 ): Reach | undefined {
-  const pattern = readPattern(fieldOf(table, "path"), at, faults);
+  const path = fieldOf(table, "path");
+  const parsed = typeof path === "string" ? parsePattern(path) : undefined;
+  if (parsed?.ok === false) faults.push(...parsed.faults.map((fault) => `${at}.path: ${fault}`));
+  const pattern = parsed?.ok ? parsed.value : undefined;
   const known = faults.length;
   checkRoute(table, at, faults);
   const isRoute = faults.length === known;
