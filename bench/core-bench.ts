@@ -1,7 +1,8 @@
 import { auditRecord } from "../src/core/audit.ts";
 import { authorize } from "../src/core/authorize.ts";
 import { parseConfig } from "../src/core/config.ts";
-import { createExchange } from "../src/core/exchange.ts";
+import type { Decision, UpstreamRequest } from "../src/core/decision.ts";
+import { createExchange, type Exchange } from "../src/core/exchange.ts";
 import { createGateway, type Gateway, type Sources } from "../src/core/gateway.ts";
 import { readHeaders } from "../src/core/http/client-headers.ts";
 import { compilePolicy } from "../src/core/policy/define.ts";
@@ -26,9 +27,18 @@ export const ALLOW_LIST_SIZES = [10, 1_000, 100_000] as const;
 export const KNOWN_SIZES = [1, 1_000, 10_000] as const;
 const ROUTES = 50;
 
+/** What every measured request has beside its headers. */
+export const REQUEST = {
+  method: "GET",
+  url: `https://api.example.com${TARGET}`,
+  clientIp: "203.0.113.7",
+};
+
 /** The core's workloads, by name. */
 export interface CoreBench {
   readonly tasks: Readonly<Record<string, Task>>;
+  /** What comes of a request that is forwarded: the decision, and the log line as text. */
+  outcome(headers: Headers): Promise<{ readonly upstream: UpstreamRequest; readonly record: string }>;
   /** Decides twice on a request with this token, so that its verification is kept. */
   remember(token: string): Promise<void>;
 }
@@ -86,17 +96,20 @@ export async function createCoreBench({ jwks, tokens }: CoreTokens): Promise<Cor
   const sources = createSources(jwks);
   const of = (name: string): readonly string[] => tokens[name] ?? [];
 
-  function decide(headers: Headers, on: Gateway): string | Promise<string> {
-    const request = {
-      method: "GET",
-      url: `https://api.example.com${TARGET}`,
+  const exchangeOf = (headers: Headers): Exchange =>
+    createExchange({
+      method: REQUEST.method,
+      url: REQUEST.url,
       headers: readHeaders(headers),
-      clientIp: "203.0.113.7",
-    };
-    const exchange = createExchange(request);
-    const finish = (decision: Parameters<typeof auditRecord>[1]["decision"]): string => {
-      const record = auditRecord(exchange, { decision, status: 200, edgeMs: 0, colo: "ORD" });
-      if (JSON.stringify(record).length === 0) fail("no log line");
+      clientIp: REQUEST.clientIp,
+    });
+  const recordOf = (exchange: Exchange, decision: Decision): string =>
+    JSON.stringify(auditRecord(exchange, { decision, status: 200, edgeMs: 0, colo: "ORD" }));
+
+  function decide(headers: Headers, on: Gateway): string | Promise<string> {
+    const exchange = exchangeOf(headers);
+    const finish = (decision: Decision): string => {
+      if (recordOf(exchange, decision).length === 0) fail("no log line");
       return decision.kind === "refuse" ? decision.refusal.code : decision.kind;
     };
     const decision = run(authorize(exchange, on, sources));
@@ -155,6 +168,13 @@ export async function createCoreBench({ jwks, tokens }: CoreTokens): Promise<Cor
       "edge forged": decisions(headersFor(of("forged"), "api"), "invalid_signature", gateway),
       "edge expired": decisions(headersFor(of("expired"), "api"), "token_expired", gateway),
       ...Object.fromEntries(machineTasks),
+    },
+    async outcome(headers) {
+      await decide(headers, gateway); // from here on its token is known
+      const exchange = exchangeOf(headers);
+      const decision = await run(authorize(exchange, gateway, sources));
+      if (decision.kind !== "forward") return fail(decision.kind);
+      return { upstream: decision.upstream, record: recordOf(exchange, decision) };
     },
     async remember(token) {
       for (const [headers] of [headersFor([token], "api"), headersFor([token], "api")])

@@ -4,6 +4,7 @@ import { jwk } from "hono/jwk";
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
 import { decodeBase64url } from "../src/core/token/base64url.ts";
 import { decodeToken } from "../src/core/token/bearer.ts";
+import { createByHand } from "./by-hand.ts";
 import { type CoreBench, createCoreBench } from "./core-bench.ts";
 import { createFloors } from "./floor.ts";
 import { CLIENT_ID, ISSUER, POOL_ID } from "./pool.ts";
@@ -85,6 +86,7 @@ async function createTasks(bench: BenchTokens): Promise<Readonly<Record<string, 
   const aws = (token: string) => cognito.verify(token);
 
   const core: CoreBench = await createCoreBench(bench);
+  const known = of("known").slice(0, 1_000);
   return {
     empty: () => undefined,
     bare: await createBare(bench),
@@ -99,6 +101,8 @@ async function createTasks(bench: BenchTokens): Promise<Readonly<Record<string, 
     "jose expired": each(of("expired"), jose, "refused"),
     "aws expired": each(of("expired"), aws, "refused"),
     ...createFloors(tokens),
+    "by-hand known 1 api": await createByHand(of("known").slice(0, 1), core),
+    [`by-hand known ${known.length} api`]: await createByHand(known, core),
     ...core.tasks,
   };
 }

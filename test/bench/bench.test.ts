@@ -32,6 +32,8 @@ describe("npm run bench", () => {
         "hono: first",
         "floor: known 1000 api",
         "floor: junk",
+        "by-hand: known 1 api",
+        "by-hand: known 1000 api",
         "edge: verify first",
         "edge: decide first",
         "edge: known 1 api",
