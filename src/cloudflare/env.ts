@@ -1,5 +1,5 @@
 import { type Config, type Parsed, parseConfig } from "../core/config.ts";
-import { VARIABLES } from "../core/config-variables.ts";
+import { variableNames } from "../core/config-variables.ts";
 
 /** A variable as `wrangler.toml`, `.dev.vars` or `--var` gives it: typed, or a string of JSON. */
 type Var<T> = T | string;
@@ -77,7 +77,7 @@ export function readEnv(env: object): Parsed<Config> {
  */
 export function envText(env: object): string | undefined {
   const values: Readonly<Record<string, unknown>> = { ...env };
-  const variables = VARIABLES.map((name) => [name, typeof values[name], values[name]]);
+  const variables = variableNames().map((name) => [name, typeof values[name], values[name]]);
   const bindings = OPTIONAL_BINDINGS.filter((name) => values[name] !== undefined);
   try {
     return JSON.stringify([variables, bindings, bindingFaults(values)]);

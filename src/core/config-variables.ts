@@ -1,4 +1,5 @@
 import { isBrowserOrigin, parseUrl } from "./browser-origin.ts";
+import { once } from "./once.ts";
 import { type Check, type Checks, checkEach, checkMembers, fieldOf, isTable, itemsOf } from "./shape.ts";
 
 /** One exact `iss` value and where its keys are. */
@@ -227,22 +228,24 @@ const originSecret: Check = (value, path, faults) => {
   }
 };
 
-const VARS: Checks<Vars> = {
-  ORIGIN_URL: bareUrl,
-  ORIGINS: originTable,
-  USER_POOLS: pools,
-  CORS_ORIGINS: browserOrigins,
-  EXP_TOLERANCE_SECONDS: seconds,
-  SKEW_TOLERANCE_SECONDS: seconds,
-  ORIGIN_TIMEOUT_MS: timeoutMs,
-  FORWARD_AUTHORIZATION: boolean,
-  MODE: mode,
-  REALM: realm,
-  ORIGIN_SECRET: originSecret,
-};
+const checks = once(
+  (): Checks<Vars> => ({
+    ORIGIN_URL: bareUrl,
+    ORIGINS: originTable,
+    USER_POOLS: pools,
+    CORS_ORIGINS: browserOrigins,
+    EXP_TOLERANCE_SECONDS: seconds,
+    SKEW_TOLERANCE_SECONDS: seconds,
+    ORIGIN_TIMEOUT_MS: timeoutMs,
+    FORWARD_AUTHORIZATION: boolean,
+    MODE: mode,
+    REALM: realm,
+    ORIGIN_SECRET: originSecret,
+  }),
+);
 
 /** The names of all variables and secrets. */
-export const VARIABLES: readonly string[] = Object.keys(VARS);
+export const variableNames = (): readonly string[] => Object.keys(checks());
 
 const NUMBERS = ["EXP_TOLERANCE_SECONDS", "SKEW_TOLERANCE_SECONDS", "ORIGIN_TIMEOUT_MS"];
 const OF_JSON = ["ORIGINS", "USER_POOLS", "CORS_ORIGINS", "FORWARD_AUTHORIZATION"];
@@ -267,9 +270,9 @@ export function readVars(env: object): {
   readonly vars: Vars | undefined;
   readonly faults: readonly string[];
 } {
-  const values = Object.fromEntries(VARIABLES.map((name) => [name, typed(name, fieldOf(env, name))]));
+  const values = Object.fromEntries(variableNames().map((name) => [name, typed(name, fieldOf(env, name))]));
   const faults: string[] = [];
-  checkMembers(values, VARS, ["ORIGIN_URL", "USER_POOLS"], "", faults);
+  checkMembers(values, checks(), ["ORIGIN_URL", "USER_POOLS"], "", faults);
   // without a fault they are Vars
   return { vars: faults.length === 0 ? (values as unknown as Vars) : undefined, faults };
 }
