@@ -110,7 +110,7 @@ export async function createByHand(tokens: readonly string[], core: CoreBench): 
     const isInTime =
       now < known.exp && known.iat <= now + 30 && !(known.nbf !== undefined && known.nbf > now + 30);
     if (nowMs - keySet.fetchedAtMs > FRESH_MS || !isInTime) return fail("too old");
-    const isTaken = (known.tokenUse === "id" && route.tokenUse.includes("id")) || known.tokenUse === "access";
+    const isTaken = known.tokenUse === "id" && route.tokenUse.includes("id");
     if (!isTaken || !clientIds.has(known.clientId) || !route.callers.includes("user"))
       return fail("not taken");
     if (roles.indexOf(known.role) < roles.indexOf(route.role ?? "") || route.scopes !== undefined)

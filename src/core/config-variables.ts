@@ -1,6 +1,6 @@
 import { isBrowserOrigin, parseUrl } from "./browser-origin.ts";
 import { once } from "./once.ts";
-import { type Check, type Checks, checkEach, checkMembers, fieldOf, isTable, itemsOf } from "./shape.ts";
+import { arrayOf, type Check, type Checks, checkMembers, fieldOf, isTable, itemsOf, oneOf } from "./shape.ts";
 
 /** One exact `iss` value and where its keys are. */
 export interface Issuer {
@@ -80,45 +80,25 @@ const issuerTable: Check = (value, path, faults) => {
   else checkMembers(value, ISSUER, ["issuer", "jwks_url"], `${path}.`, faults);
 };
 
-const poolId: Check = (value, path, faults) => {
-  if (typeof value !== "string" || !POOL_ID.test(value))
-    faults.push(`${path}: must be a user pool id such as us-east-2_Ab12Cd34E`);
-};
-
-const clientId: Check = (value, path, faults) => {
-  if (typeof value !== "string" || !CLIENT_ID.test(value))
-    faults.push(`${path}: must be 1 to 128 visible ASCII characters`);
-};
+const matching =
+  (pattern: RegExp, what: string): Check =>
+  (value, path, faults) => {
+    if (typeof value !== "string" || !pattern.test(value)) faults.push(`${path}: ${what}`);
+  };
 
 const resource: Check = (value, path, faults) => {
   if (typeof value !== "string" || !URL.canParse(value)) faults.push(`${path}: must be a URL`);
 };
 
-function checkSome(
-  value: unknown,
-  item: Check,
-  what: string,
-  whatIfEmpty: string,
-  path: string,
-  faults: string[],
-): void {
-  if (!Array.isArray(value)) faults.push(`${path}: ${what}`);
-  else if (value.length === 0) faults.push(`${path}: ${whatIfEmpty}`);
-  else checkEach(value, item, path, faults);
-}
-
-const clientIds: Check = (value, path, faults) => {
-  if (!Array.isArray(value)) faults.push(`${path}: must be an array of app client ids`);
-  else checkEach(value, clientId, path, faults);
+const POOL: Checks<PoolTable> = {
+  id: matching(POOL_ID, "must be a user pool id such as us-east-2_Ab12Cd34E"),
+  client_ids: arrayOf(
+    matching(CLIENT_ID, "must be 1 to 128 visible ASCII characters"),
+    "must be an array of app client ids",
+  ),
+  issuers: arrayOf(issuerTable, "must be an array of tables", "must name at least one issuer"),
+  resources: arrayOf(resource, "must be an array of URLs", "must name at least one resource"),
 };
-
-const issuerTables: Check = (value, path, faults) =>
-  checkSome(value, issuerTable, "must be an array of tables", "must name at least one issuer", path, faults);
-
-const resources: Check = (value, path, faults) =>
-  checkSome(value, resource, "must be an array of URLs", "must name at least one resource", path, faults);
-
-const POOL: Checks<PoolTable> = { id: poolId, client_ids: clientIds, issuers: issuerTables, resources };
 
 const poolTable: Check = (value, path, faults) => {
   if (!isTable(value)) {
@@ -174,9 +154,14 @@ function checkDistinct(pools: readonly unknown[], path: string, faults: string[]
   }
 }
 
+const poolTables = arrayOf(
+  poolTable,
+  "must be an array of tables, one for each user pool",
+  "must name at least one user pool",
+);
+
 const pools: Check = (value, path, faults) => {
-  const what = "must be an array of tables, one for each user pool";
-  checkSome(value, poolTable, what, "must name at least one user pool", path, faults);
+  poolTables(value, path, faults);
   checkDistinct(itemsOf(value), path, faults);
 };
 
@@ -186,34 +171,11 @@ const browserOrigin: Check = (value, path, faults) => {
     faults.push(`${path}: must be an exact origin such as https://app.example.com`);
 };
 
-const browserOrigins: Check = (value, path, faults) => {
-  if (!Array.isArray(value)) faults.push(`${path}: must be an array`);
-  else checkEach(value, browserOrigin, path, faults);
-};
-
-const isBetween = (value: unknown, low: number, high: number): boolean =>
-  typeof value === "number" && value >= low && value <= high;
-
-const seconds: Check = (value, path, faults) => {
-  if (!isBetween(value, 0, 300)) faults.push(`${path}: must be a number of seconds from 0 to 300`);
-};
-
-const timeoutMs: Check = (value, path, faults) => {
-  if (!isBetween(value, 1, 2_147_483_647)) faults.push(`${path}: must be a positive number of milliseconds`);
-};
-
-const boolean: Check = (value, path, faults) => {
-  if (typeof value !== "boolean") faults.push(`${path}: must be true or false`);
-};
-
-const mode: Check = (value, path, faults) => {
-  if (value !== "enforce" && value !== "report") faults.push(`${path}: must be enforce or report`);
-};
-
-const realm: Check = (value, path, faults) => {
-  if (typeof value !== "string" || !REALM.test(value))
-    faults.push(`${path}: must be printable ASCII without quotes and backslashes`);
-};
+const between =
+  (low: number, high: number, what: string): Check =>
+  (value, path, faults) => {
+    if (!(typeof value === "number" && value >= low && value <= high)) faults.push(`${path}: ${what}`);
+  };
 
 /** The values of `ORIGIN_SECRET`: the one that is sent, and perhaps one that the API still takes, or takes already. */
 export const secretValues = (secret: string): readonly string[] =>
@@ -228,21 +190,22 @@ const originSecret: Check = (value, path, faults) => {
   }
 };
 
-const checks = once(
-  (): Checks<Vars> => ({
+const checks = once((): Checks<Vars> => {
+  const seconds = between(0, 300, "must be a number of seconds from 0 to 300");
+  return {
     ORIGIN_URL: bareUrl,
     ORIGINS: originTable,
     USER_POOLS: pools,
-    CORS_ORIGINS: browserOrigins,
+    CORS_ORIGINS: arrayOf(browserOrigin, "must be an array"),
     EXP_TOLERANCE_SECONDS: seconds,
     SKEW_TOLERANCE_SECONDS: seconds,
-    ORIGIN_TIMEOUT_MS: timeoutMs,
-    FORWARD_AUTHORIZATION: boolean,
-    MODE: mode,
-    REALM: realm,
+    ORIGIN_TIMEOUT_MS: between(1, 2_147_483_647, "must be a positive number of milliseconds"),
+    FORWARD_AUTHORIZATION: oneOf([true, false], "true or false"),
+    MODE: oneOf(["enforce", "report"], "enforce or report"),
+    REALM: matching(REALM, "must be printable ASCII without quotes and backslashes"),
     ORIGIN_SECRET: originSecret,
-  }),
-);
+  };
+});
 
 /** The names of all variables and secrets. */
 export const variableNames = (): readonly string[] => Object.keys(checks());

@@ -23,6 +23,22 @@ export function checkEach(values: readonly unknown[], item: Check, path: string,
   for (let index = 0; index < values.length; index += 1) item(values[index], `${path}.${index}`, faults);
 }
 
+/** A check that the value is one of these; `choice`: how they are named. */
+export const oneOf =
+  (values: readonly unknown[], choice: string): Check =>
+  (value, path, faults) => {
+    if (!values.includes(value)) faults.push(`${path}: must be ${choice}`);
+  };
+
+/** A check of an array and its items; an empty one is a fault where `whatIfEmpty` says so. */
+export const arrayOf =
+  (item: Check, what: string, whatIfEmpty?: string): Check =>
+  (value, path, faults) => {
+    if (!Array.isArray(value)) faults.push(`${path}: ${what}`);
+    else if (value.length === 0 && whatIfEmpty !== undefined) faults.push(`${path}: ${whatIfEmpty}`);
+    else checkEach(value, item, path, faults);
+  };
+
 /**
  * Checks the members of a table one by one. One that is undefined counts as absent; one without a check is a fault.
  * Each is asked for by its name, as whoever uses the table will: a getter or an inherited member is checked like any other.

@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { type Check, checkEach, checkMembers, fieldOf, isTable, itemsOf } from "../../src/core/shape.ts";
+import {
+  arrayOf,
+  type Check,
+  checkEach,
+  checkMembers,
+  fieldOf,
+  isTable,
+  itemsOf,
+  oneOf,
+} from "../../src/core/shape.ts";
 
 const number: Check = (value, path, faults) => {
   if (typeof value !== "number") faults.push(`${path}: must be a number`);
@@ -63,5 +72,31 @@ describe("checkEach", () => {
     const faults: string[] = [];
     checkEach(values, number, "list", faults);
     expect(faults).toEqual(["list.1: must be a number", "list.2: must be a number"]);
+  });
+});
+
+describe("oneOf and arrayOf", () => {
+  const faultsWith = (check: Check, value: unknown): readonly string[] => {
+    const faults: string[] = [];
+    check(value, "it", faults);
+    return faults;
+  };
+
+  it("take one of the values, and no other", () => {
+    const check = oneOf(["a", true], "a or true");
+    for (const value of ["a", true]) expect(faultsWith(check, value)).toEqual([]);
+    for (const value of ["true", 1, null])
+      expect(faultsWith(check, value)).toEqual(["it: must be a or true"]);
+  });
+
+  it("take an array whose items are right, an empty one unless told otherwise", () => {
+    const numbers = arrayOf(number, "must be an array");
+    for (const value of [[], [1, 2]]) expect(faultsWith(numbers, value)).toEqual([]);
+    expect(faultsWith(numbers, [1, "x"])).toEqual(["it.1: must be a number"]);
+    for (const value of [{ length: 0 }, "", null])
+      expect(faultsWith(numbers, value)).toEqual(["it: must be an array"]);
+    expect(faultsWith(arrayOf(number, "must be an array", "must not be empty"), [])).toEqual([
+      "it: must not be empty",
+    ]);
   });
 });

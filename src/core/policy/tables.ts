@@ -1,5 +1,5 @@
 import { isBrowserOrigin } from "../browser-origin.ts";
-import { type Check, type Checks, checkEach, checkMembers, isTable } from "../shape.ts";
+import { arrayOf, type Check, type Checks, checkMembers, isTable, itemsOf, oneOf } from "../shape.ts";
 import { consistsOf } from "./characters.ts";
 import type { Policy, Route } from "./schema.ts";
 
@@ -25,26 +25,15 @@ const method: Check = (value, path, faults) => {
   else if (value === "CONNECT" || value === "TRACE") faults.push(`${path}: is never served by the gateway`);
 };
 
-const oneOf =
-  (values: readonly unknown[], choice: string): Check =>
-  (value, path, faults) => {
-    if (!values.includes(value)) faults.push(`${path}: must be ${choice}`);
-  };
+const someOf = (item: Check): Check =>
+  arrayOf(item, "must be an array", "must not be empty: it would let nobody in");
 
-const someOf =
-  (item: Check): Check =>
-  (value, path, faults) => {
-    if (!Array.isArray(value)) faults.push(`${path}: must be an array`);
-    else if (value.length === 0) faults.push(`${path}: must not be empty: it would let nobody in`);
-    else checkEach(value, item, path, faults);
-  };
+const names = arrayOf(name, "must be an array of names");
 
 const ladder: Check = (value, path, faults) => {
-  if (!Array.isArray(value)) faults.push(`${path}: must be an array of names`);
-  else {
-    checkEach(value, name, path, faults);
-    if (new Set(value).size < value.length) faults.push(`${path}: holds a value twice`);
-  }
+  names(value, path, faults);
+  const rungs = itemsOf(value);
+  if (new Set(rungs).size < rungs.length) faults.push(`${path}: holds a value twice`);
 };
 
 const text =
@@ -53,22 +42,18 @@ const text =
     if (typeof value !== "string") faults.push(`${path}: ${what}`);
   };
 
-const origin = text("must be an origin");
+const origins = arrayOf(text("must be an origin"), "must be an array of origins");
 const isOriginOrNoText = (value: unknown): boolean => typeof value !== "string" || isBrowserOrigin(value);
 
 const browserOrigins: Check = (value, path, faults) => {
-  if (!Array.isArray(value)) faults.push(`${path}: must be an array of origins`);
-  else {
-    checkEach(value, origin, path, faults);
-    if (!(value.length === 1 && value[0] === "*") && !value.every(isOriginOrNoText))
-      faults.push(`${path}: must be exact origins such as https://app.example.com, or ["*"] alone`);
-  }
+  origins(value, path, faults);
+  const listed = itemsOf(value);
+  if (!(listed.length === 1 && listed[0] === "*") && !listed.every(isOriginOrNoText))
+    faults.push(`${path}: must be exact origins such as https://app.example.com, or ["*"] alone`);
 };
 
-const routes: Check = (value, path, faults) => {
-  if (!Array.isArray(value)) faults.push(`${path}: must be an array`);
-  else if (value.length === 0) faults.push(`${path}: must not be empty`);
-};
+/** Each is checked by {@link checkRoute}. */
+const anything: Check = () => undefined;
 
 const ROUTE: Checks<Route> = {
   path: text("must be a string"), // and a pattern, which `parsePattern` tells
@@ -86,7 +71,13 @@ const ROUTE: Checks<Route> = {
   mode: oneOf(["enforce", "report"], "enforce or report"),
 };
 
-const POLICY: Checks<Policy> = { roles: ladder, m2mScope: scope, tenantClaim: name, roleClaim: name, routes };
+const POLICY: Checks<Policy> = {
+  roles: ladder,
+  m2mScope: scope,
+  tenantClaim: name,
+  roleClaim: name,
+  routes: arrayOf(anything, "must be an array", "must not be empty"),
+};
 
 /** Checks a route by itself, member by member. Without a fault it is a `Route`, but for its pattern. */
 export function checkRoute(table: unknown, at: string, faults: string[]): void {

@@ -1,5 +1,6 @@
 import { type Refusal, refusal } from "../errors.ts";
 import { once } from "../once.ts";
+import { isTable } from "../shape.ts";
 import { decodeBase64url, decodedLength, isCanonical } from "./base64url.ts";
 
 /** Characters of the longest token that is looked at. */
@@ -25,15 +26,12 @@ export interface UnverifiedToken {
 const scratch = once(() => new Uint8Array(decodedLength(MAX_TOKEN_CHARS)));
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }); // a BOM stays, and JSON refuses it
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-function decodeObject(segment: string): Record<string, unknown> | undefined {
+function decodeObject(segment: string): Readonly<Record<string, unknown>> | undefined {
   const bytes = decodeBase64url(segment, scratch());
   if (bytes === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(utf8.decode(bytes));
-    return isObject(value) ? value : undefined;
+    return isTable(value) ? value : undefined;
   } catch {
     return undefined; // not UTF-8, or not JSON
   }
@@ -41,9 +39,9 @@ function decodeObject(segment: string): Record<string, unknown> | undefined {
 
 // A pool's tokens have the same few headers: decoding one costs a twentieth of a signature check.
 const MAX_HEADERS = 16;
-const decodedHeaders = new Map<string, Record<string, unknown>>();
+const decodedHeaders = new Map<string, Readonly<Record<string, unknown>>>();
 
-function decodeHeader(segment: string): Record<string, unknown> | undefined {
+function decodeHeader(segment: string): Readonly<Record<string, unknown>> | undefined {
   const known = decodedHeaders.get(segment);
   if (known !== undefined) return known;
   const header = decodeObject(segment);
