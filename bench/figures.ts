@@ -1,5 +1,6 @@
 import { CONCURRENCIES } from "./requests.ts";
 import type { Figure, Row } from "./result.ts";
+import { ratiosOf } from "./statistics.ts";
 
 type Take = (row: Row) => number | undefined;
 
@@ -20,16 +21,20 @@ const undecided = (workload: string): Place => ({ group: "requests", contender: 
 
 /** The measured figures against their limits. Of several concurrencies, the worst counts. */
 export function figuresOf(rows: readonly Row[]): Figure[] {
-  function take({ group, contender, workload }: Place, how: Take): number {
-    const row = rows.find(
+  const rowAt = ({ group, contender, workload }: Place): Row | undefined =>
+    rows.find(
       (each) => each.group === group && each.contender === contender && each.workload.startsWith(workload),
     );
+  function take(place: Place, how: Take): number {
+    const row = rowAt(place);
     return (row && how(row)) ?? Number.NaN;
   }
-  const atOnce = (place: Place, how: Take): number[] =>
-    CONCURRENCIES.map((concurrency) =>
-      take({ ...place, workload: `${place.workload}, ${concurrency} at once` }, how),
-    );
+  /** One row over another, round by round. */
+  const over = (place: Place, other: Place): number =>
+    ratiosOf(rowAt(place)?.rounds ?? [], rowAt(other)?.rounds ?? []).median;
+  const atOnce = (place: Place): Place[] =>
+    CONCURRENCIES.map((concurrency) => ({ ...place, workload: `${place.workload}, ${concurrency} at once` }));
+  const eachAtOnce = (place: Place, how: Take): number[] => atOnce(place).map((each) => take(each, how));
   const figure = (
     name: string,
     bound: Figure["bound"],
@@ -48,31 +53,26 @@ export function figuresOf(rows: readonly Row[]): Figure[] {
       `${name}: CPU over pass-through`,
       "most",
       limit,
-      Math.max(...atOnce(edge("requests", workload), ratio)),
-      Math.max(...atOnce(undecided(withoutDecision), ratio)),
+      Math.max(...eachAtOnce(edge("requests", workload), ratio)),
+      Math.max(...eachAtOnce(undecided(withoutDecision), ratio)),
     );
   const perSecond = (name: string, limit: number, workload: string, withoutDecision: string): Figure =>
     figure(
       `${name}: requests a second over pass-through`,
       "least",
       limit,
-      Math.min(...atOnce(edge("requests", workload), perSecondRatio)),
-      Math.min(...atOnce(undecided(withoutDecision), perSecondRatio)),
+      Math.min(...eachAtOnce(edge("requests", workload), perSecondRatio)),
+      Math.min(...eachAtOnce(undecided(withoutDecision), perSecondRatio)),
     );
 
   const mixed = "95 % known, 50 routes";
-  const withJose = atOnce(
-    { group: "requests", contender: "edge with jose + itty-router", workload: mixed },
-    value,
-  );
-  const overJose = atOnce(edge("requests", mixed), value).map(
-    (own, index) => own / (withJose[index] ?? Number.NaN),
-  );
+  const withJose = "edge with jose + itty-router";
+  const overJose = atOnce(edge("requests", mixed)).map((own) => over(own, { ...own, contender: withJose }));
   const known = ["known, 50 routes", "known"] as const;
   const first = ["first-seen, 50 routes", "first-seen"] as const;
   const knownName = "whole request, known tokens, 50 routes, log on";
   const firstName = "whole request, every token first-seen";
-  const m2m = (tenants: number): number => take(edge("verification", `m2m ${tenants}`), value);
+  const m2m = (tenants: number): Place => edge("verification", `m2m ${tenants}`);
   const startUp = "start-up";
   return [
     figure(
@@ -104,7 +104,12 @@ export function figuresOf(rows: readonly Row[]): Figure[] {
       0.75,
       Math.max(...overJose),
     ),
-    figure("M2M with 100,000 tenants over M2M with 10, known token", "most", 1.05, m2m(100_000) / m2m(10)),
+    figure(
+      "M2M with 100,000 tenants over M2M with 10, known token",
+      "most",
+      1.05,
+      over(m2m(100_000), m2m(10)),
+    ),
     figure("bundle, gzip", "most", 25_000, take(edge("footprint", "bundle"), value), undefined, "bytes"),
     figure(
       "start-up CPU of an isolate over an empty Worker",

@@ -152,6 +152,7 @@ export async function measureRequests(
           workload: `${workload}, ${concurrency} at once`,
           unit: "µs",
           value: spreadOf(sample.cpuUs),
+          rounds: sample.cpuUs,
           ratio: ratiosOf(sample.cpuUs, baseline.cpuUs),
           perSecond: spreadOf(sample.perSecond),
           perSecondRatio: ratiosOf(sample.perSecond, baseline.perSecond),

@@ -8,6 +8,8 @@ export interface Row {
   /** What is measured, with its unit, in the median and quartiles. */
   readonly unit: "µs" | "bytes" | "ms" | "MB";
   readonly value: Spread;
+  /** `value` in each round, where a figure compares it with another row than the baseline. */
+  readonly rounds?: readonly number[];
   /** The same over the baseline of the group, round by round. */
   readonly ratio?: Spread;
   /** Micro-seconds of the process's CPU, where `value` is time. */

@@ -101,6 +101,7 @@ function rowsOf(samples: ReadonlyMap<string, Sample>): Row[] {
         ...labelOf(task),
         unit: "µs",
         value: spreadOf(timeUs),
+        rounds: timeUs,
         ratio: ratiosOf(timeUs, bare.timeUs),
         cpu: spreadOf(cpuUs),
         cpuRatio: ratiosOf(cpuUs, bare.cpuUs),

@@ -27,12 +27,13 @@ const isLiteral = (text: string): boolean =>
 
 const isParameter = (text: string): boolean => text.startsWith(":");
 
-function segmentFault(text: string): string | undefined {
+function segmentFault(text: string, isRepeated: boolean): string | undefined {
   if (text === "") return "must have no empty segment, and no final slash: one never changes the decision";
   if (text === "." || text === "..") return "must have no dot segment";
   if (isParameter(text)) {
-    const isName = LETTERS.includes(text[1] ?? ":") && consistsOf(text.slice(1), PARAMETER);
-    return isName ? undefined : "must name a parameter with letters, digits, - and _";
+    if (!LETTERS.includes(text[1] ?? ":") || !consistsOf(text.slice(1), PARAMETER))
+      return "must name a parameter with letters, digits, - and _";
+    return isRepeated ? `has the parameter ${text.slice(1)} twice` : undefined;
   }
   if (text.includes("*")) return "must have * only as its last segment";
   return isLiteral(text) ? undefined : "must be written decoded, without \\ ? # % ; * and blanks";
@@ -40,10 +41,6 @@ function segmentFault(text: string): string | undefined {
 
 const segmentOf = (text: string): Segment =>
   isParameter(text) ? { kind: "param", name: text.slice(1) } : { kind: "literal", text };
-
-const isFault = (fault: string | undefined): fault is string => fault !== undefined;
-const isRepeated = (text: string, index: number, texts: readonly string[]): boolean =>
-  texts.indexOf(text) < index;
 
 /**
  * Parses a route's path. Its form: literal segments, `:name` for one segment, a final `/*` for zero or more;
@@ -55,10 +52,13 @@ export function parsePattern(text: string): Parsed<Pattern> {
   const body = open ? text.slice(0, -2) : text;
   const parts = body === "" || body === "/" ? [] : body.slice(1).split("/");
   if (open && body === "/") parts.push("");
-  const faults = parts.map(segmentFault).filter(isFault);
-  const repeated = parts.filter(isParameter).filter(isRepeated);
-  if (faults.length === 0 && repeated.length === 0)
-    return { ok: true, value: { text, segments: parts.map(segmentOf), open } };
-  const twice = repeated.map((part) => `has the parameter ${part.slice(1)} twice`);
-  return { ok: false, faults: [...new Set([...faults, ...twice])] };
+  const segments: Segment[] = [];
+  const faults: string[] = [];
+  for (let index = 0; index < parts.length; index += 1) {
+    const part = parts[index] ?? "";
+    const fault = segmentFault(part, parts.indexOf(part) < index);
+    if (fault === undefined) segments.push(segmentOf(part));
+    else if (!faults.includes(fault)) faults.push(fault);
+  }
+  return faults.length === 0 ? { ok: true, value: { text, segments, open } } : { ok: false, faults };
 }
