@@ -23,7 +23,7 @@ export const FULL: Scale = {
   warmUpRequests: 10_000,
   tokens: 10_000,
   isolates: 50,
-  starts: 11,
+  starts: 21,
 };
 
 /** Shows that everything runs; its numbers mean nothing. */

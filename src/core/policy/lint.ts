@@ -45,7 +45,8 @@ function isUnreachable(route: Reach, earlier: readonly Reach[]): boolean {
 export function unreachableRoutes(routes: readonly (Reach | undefined)[]): number[] {
   const earlier: Reach[] = [];
   const unreachable: number[] = [];
-  for (const [index, route] of routes.entries()) {
+  for (let index = 0; index < routes.length; index += 1) {
+    const route = routes[index];
     if (route === undefined) continue;
     if (isUnreachable(route, earlier)) unreachable.push(index);
     earlier.push(route);

@@ -21,26 +21,23 @@ const PARAMETER = `${LETTERS}0123456789-`;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const NOT_LITERAL = /[\\?#%;*\s\u0000-\u001f\u007f-\u009f]/;
 
-/** May a segment be spelled so? What no URL has to encode needs no regular expression ({@link consistsOf} says why). */
-const isLiteral = (text: string): boolean =>
-  (text.isWellFormed() && encodeURIComponent(text) === text) || !NOT_LITERAL.test(text);
-
-const isParameter = (text: string): boolean => text.startsWith(":");
-
-function segmentFault(text: string, isRepeated: boolean): string | undefined {
+/** A segment; as text, what is wrong with it. */
+function parseSegment(text: string, isRepeated: boolean): Segment | string {
   if (text === "") return "must have no empty segment, and no final slash: one never changes the decision";
   if (text === "." || text === "..") return "must have no dot segment";
-  if (isParameter(text)) {
-    if (!LETTERS.includes(text[1] ?? ":") || !consistsOf(text.slice(1), PARAMETER))
+  if (text.startsWith(":")) {
+    const name = text.slice(1);
+    if (!LETTERS.includes(name[0] ?? ":") || !consistsOf(name, PARAMETER))
       return "must name a parameter with letters, digits, - and _";
-    return isRepeated ? `has the parameter ${text.slice(1)} twice` : undefined;
+    return isRepeated ? `has the parameter ${name} twice` : { kind: "param", name };
   }
   if (text.includes("*")) return "must have * only as its last segment";
-  return isLiteral(text) ? undefined : "must be written decoded, without \\ ? # % ; * and blanks";
+  // what no URL has to encode needs no regular expression ({@link consistsOf} says why)
+  const isPlain = text.isWellFormed() && encodeURIComponent(text) === text;
+  return isPlain || !NOT_LITERAL.test(text)
+    ? { kind: "literal", text }
+    : "must be written decoded, without \\ ? # % ; * and blanks";
 }
-
-const segmentOf = (text: string): Segment =>
-  isParameter(text) ? { kind: "param", name: text.slice(1) } : { kind: "literal", text };
 
 /**
  * Parses a route's path. Its form: literal segments, `:name` for one segment, a final `/*` for zero or more;
@@ -56,9 +53,9 @@ export function parsePattern(text: string): Parsed<Pattern> {
   const faults: string[] = [];
   for (let index = 0; index < parts.length; index += 1) {
     const part = parts[index] ?? "";
-    const fault = segmentFault(part, parts.indexOf(part) < index);
-    if (fault === undefined) segments.push(segmentOf(part));
-    else if (!faults.includes(fault)) faults.push(fault);
+    const segment = parseSegment(part, parts.indexOf(part) < index);
+    if (typeof segment !== "string") segments.push(segment);
+    else if (!faults.includes(segment)) faults.push(segment);
   }
   return faults.length === 0 ? { ok: true, value: { text, segments, open } } : { ok: false, faults };
 }

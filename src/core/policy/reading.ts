@@ -6,11 +6,13 @@ import { checkPolicy, checkRoute } from "./tables.ts";
 
 const REQUIREMENTS = ["role", "scopes", "groups", "tenantParam"] as const;
 
-const admitted = (methods: readonly string[]): ReadonlySet<string> =>
-  new Set(methods.includes("GET") ? [...methods, "HEAD"] : methods);
-
-const parameterIndex = ({ segments }: Pattern, name: string): number =>
-  segments.findIndex((segment) => segment.kind === "param" && segment.name === name);
+function parameterIndex({ segments }: Pattern, name: string): number {
+  for (let index = 0; index < segments.length; index += 1) {
+    const segment = segments[index];
+    if (segment?.kind === "param" && segment.name === name) return index;
+  }
+  return -1;
+}
 
 /** What is wrong between the members of a route; what is wrong with each alone is another fault. */
 function checkBetween(
@@ -24,9 +26,9 @@ function checkBetween(
   if (typeof role === "string" && !roles.includes(role)) faults.push(`${at}.role: is not one of roles`);
   const access = fieldOf(route, "access");
   if (access === "public" || access === "deny")
-    REQUIREMENTS.filter((field) => fieldOf(route, field) !== undefined).forEach((field) => {
-      faults.push(`${at}.${field}: has no effect on a ${access} route`);
-    });
+    for (const field of REQUIREMENTS)
+      if (fieldOf(route, field) !== undefined)
+        faults.push(`${at}.${field}: has no effect on a ${access} route`);
   const tenantParam = fieldOf(route, "tenantParam");
   if (pattern !== undefined && typeof tenantParam === "string" && parameterIndex(pattern, tenantParam) === -1)
     faults.push(`${at}.tenantParam: is not a parameter of the path`);
@@ -49,7 +51,7 @@ function readRoute(
   checkBetween(table, pattern, roles, at, faults);
   if (!isRoute || pattern === undefined) return undefined;
   const { methods } = table as Route;
-  return { pattern, methods: methods && admitted(methods) };
+  return { pattern, methods: methods && new Set(methods.includes("GET") ? [...methods, "HEAD"] : methods) };
 }
 
 /** A policy as far as it can be read. */
@@ -65,9 +67,10 @@ export function readPolicy(policy: unknown): PolicyReading {
   const faults: string[] = [];
   checkPolicy(policy, faults);
   const roles = itemsOf(fieldOf(policy, "roles"));
-  const reaches = Array.from(itemsOf(fieldOf(policy, "routes")), (table, index) =>
-    readRoute(table, `routes.${index}`, roles, faults),
-  );
+  const routes = itemsOf(fieldOf(policy, "routes"));
+  const reaches: (Reach | undefined)[] = [];
+  for (let index = 0; index < routes.length; index += 1)
+    reaches.push(readRoute(routes[index], `routes.${index}`, roles, faults));
   return { faults, reaches };
 }
 
