@@ -1,7 +1,8 @@
-import { type Issuer, issuersOf, readVars, secretValues, type Vars } from "./config-variables.ts";
+import { readVars, secretValues, type Vars } from "./config-variables.ts";
 import { isTable } from "./shape.ts";
+import { type Issuer, issuersOf } from "./user-pools.ts";
 
-export type { Issuer } from "./config-variables.ts";
+export type { Issuer } from "./user-pools.ts";
 
 /** An API behind the gateway. */
 export interface Origin {

@@ -30,13 +30,20 @@ export const oneOf =
     if (!values.includes(value)) faults.push(`${path}: must be ${choice}`);
   };
 
-/** A check of an array and its items; an empty one is a fault where `whatIfEmpty` says so. */
+/** A check of a text against a pattern; `what`: what it must be. */
+export const matching =
+  (pattern: RegExp, what: string): Check =>
+  (value, path, faults) => {
+    if (typeof value !== "string" || !pattern.test(value)) faults.push(`${path}: ${what}`);
+  };
+
+/** A check of an array and its items, which may be anything without `item`; an empty one is a fault where `whatIfEmpty` says so. */
 export const arrayOf =
-  (item: Check, what: string, whatIfEmpty?: string): Check =>
+  (item: Check | undefined, what: string, whatIfEmpty?: string): Check =>
   (value, path, faults) => {
     if (!Array.isArray(value)) faults.push(`${path}: ${what}`);
     else if (value.length === 0 && whatIfEmpty !== undefined) faults.push(`${path}: ${whatIfEmpty}`);
-    else checkEach(value, item, path, faults);
+    else if (item !== undefined) checkEach(value, item, path, faults);
   };
 
 /**

@@ -1,8 +1,8 @@
 import type { Parsed } from "../config.ts";
-import { fieldOf, itemsOf } from "../shape.ts";
+import { checkMembers, fieldOf, isTable, itemsOf } from "../shape.ts";
 import { type Pattern, parsePattern } from "./pattern.ts";
 import type { CompiledPolicy, CompiledRoute, Policy, Reach, Route } from "./schema.ts";
-import { checkPolicy, checkRoute } from "./tables.ts";
+import { POLICY, ROUTE } from "./tables.ts";
 
 const REQUIREMENTS = ["role", "scopes", "groups", "tenantParam"] as const;
 
@@ -46,7 +46,8 @@ function readRoute(
   if (parsed?.ok === false) faults.push(...parsed.faults.map((fault) => `${at}.path: ${fault}`));
   const pattern = parsed?.ok ? parsed.value : undefined;
   const known = faults.length;
-  checkRoute(table, at, faults);
+  if (isTable(table)) checkMembers(table, ROUTE, ["path"], `${at}.`, faults);
+  else faults.push(`${at}: must be a table`);
   const isRoute = faults.length === known;
   checkBetween(table, pattern, roles, at, faults);
   if (!isRoute || pattern === undefined) return undefined;
@@ -65,7 +66,8 @@ export interface PolicyReading {
 /** Reads a policy as {@link parsePolicy} does, and hands out what it could make of a faulty one. */
 export function readPolicy(policy: unknown): PolicyReading {
   const faults: string[] = [];
-  checkPolicy(policy, faults);
+  if (isTable(policy)) checkMembers(policy, POLICY, ["routes"], "", faults);
+  else faults.push("must be a table with routes");
   const roles = itemsOf(fieldOf(policy, "roles"));
   const routes = itemsOf(fieldOf(policy, "routes"));
   const reaches: (Reach | undefined)[] = [];

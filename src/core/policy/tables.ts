@@ -1,5 +1,5 @@
 import { isBrowserOrigin } from "../browser-origin.ts";
-import { arrayOf, type Check, type Checks, checkMembers, isTable, itemsOf, oneOf } from "../shape.ts";
+import { arrayOf, type Check, type Checks, itemsOf, oneOf } from "../shape.ts";
 import { consistsOf } from "./characters.ts";
 import type { Policy, Route } from "./schema.ts";
 
@@ -25,8 +25,8 @@ const method: Check = (value, path, faults) => {
   else if (value === "CONNECT" || value === "TRACE") faults.push(`${path}: is never served by the gateway`);
 };
 
-const someOf = (item: Check): Check =>
-  arrayOf(item, "must be an array", "must not be empty: it would let nobody in");
+const AN_ARRAY = "must be an array";
+const NOBODY = "must not be empty: it would let nobody in";
 
 const names = arrayOf(name, "must be an array of names");
 
@@ -52,18 +52,16 @@ const browserOrigins: Check = (value, path, faults) => {
     faults.push(`${path}: must be exact origins such as https://app.example.com, or ["*"] alone`);
 };
 
-/** Each is checked by {@link checkRoute}. */
-const anything: Check = () => undefined;
-
-const ROUTE: Checks<Route> = {
+/** What a route may hold. Where none of it is a fault it is a `Route`, but for its pattern. */
+export const ROUTE: Checks<Route> = {
   path: text("must be a string"), // and a pattern, which `parsePattern` tells
-  methods: someOf(method),
+  methods: arrayOf(method, AN_ARRAY, NOBODY),
   access: oneOf(["authenticated", "public", "deny"], "authenticated, public or deny"),
-  callers: someOf(oneOf(["user", "m2m"], "user or m2m")),
-  tokenUse: someOf(oneOf(["id", "access"], "id or access")),
+  callers: arrayOf(oneOf(["user", "m2m"], "user or m2m"), AN_ARRAY, NOBODY),
+  tokenUse: arrayOf(oneOf(["id", "access"], "id or access"), AN_ARRAY, NOBODY),
   role: name,
-  scopes: someOf(scope),
-  groups: someOf(name),
+  scopes: arrayOf(scope, AN_ARRAY, NOBODY),
+  groups: arrayOf(name, AN_ARRAY, NOBODY),
   tenant: oneOf([true, false], "true or false"),
   tenantParam: name,
   origin: name,
@@ -71,22 +69,11 @@ const ROUTE: Checks<Route> = {
   mode: oneOf(["enforce", "report"], "enforce or report"),
 };
 
-const POLICY: Checks<Policy> = {
+/** What a policy may hold; its routes are checked one by one, by {@link ROUTE}. */
+export const POLICY: Checks<Policy> = {
   roles: ladder,
   m2mScope: scope,
   tenantClaim: name,
   roleClaim: name,
-  routes: arrayOf(anything, "must be an array", "must not be empty"),
+  routes: arrayOf(undefined, AN_ARRAY, "must not be empty"),
 };
-
-/** Checks a route by itself, member by member. Without a fault it is a `Route`, but for its pattern. */
-export function checkRoute(table: unknown, at: string, faults: string[]): void {
-  if (isTable(table)) checkMembers(table, ROUTE, ["path"], `${at}.`, faults);
-  else faults.push(`${at}: must be a table`);
-}
-
-/** Checks a policy beside its routes. Without a fault it is a `Policy`, but for what is wrong with these. */
-export function checkPolicy(policy: unknown, faults: string[]): void {
-  if (isTable(policy)) checkMembers(policy, POLICY, ["routes"], "", faults);
-  else faults.push("must be a table with routes");
-}
