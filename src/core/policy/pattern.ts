@@ -22,14 +22,13 @@ const PARAMETER = `${LETTERS}0123456789-`;
 const NOT_LITERAL = /[\\?#%;*\s\u0000-\u001f\u007f-\u009f]/;
 
 /** A segment; as text, what is wrong with it. */
-function parseSegment(text: string, isRepeated: boolean): Segment | string {
+function parseSegment(text: string): Segment | string {
   if (text === "") return "must have no empty segment, and no final slash: one never changes the decision";
   if (text === "." || text === "..") return "must have no dot segment";
   if (text.startsWith(":")) {
     const name = text.slice(1);
-    if (!LETTERS.includes(name[0] ?? ":") || !consistsOf(name, PARAMETER))
-      return "must name a parameter with letters, digits, - and _";
-    return isRepeated ? `has the parameter ${name} twice` : { kind: "param", name };
+    const isName = LETTERS.includes(name[0] ?? ":") && consistsOf(name, PARAMETER);
+    return isName ? { kind: "param", name } : "must name a parameter with letters, digits, - and _";
   }
   if (text.includes("*")) return "must have * only as its last segment";
   // what no URL has to encode needs no regular expression ({@link consistsOf} says why)
@@ -53,9 +52,12 @@ export function parsePattern(text: string): Parsed<Pattern> {
   const faults: string[] = [];
   for (let index = 0; index < parts.length; index += 1) {
     const part = parts[index] ?? "";
-    const segment = parseSegment(part, parts.indexOf(part) < index);
-    if (typeof segment !== "string") segments.push(segment);
-    else if (!faults.includes(segment)) faults.push(segment);
+    const segment = parseSegment(part);
+    if (typeof segment === "string") faults.push(segment);
+    else segments.push(segment);
+    if (part.startsWith(":") && parts.indexOf(part) < index)
+      faults.push(`has the parameter ${part.slice(1)} twice`);
   }
-  return faults.length === 0 ? { ok: true, value: { text, segments, open } } : { ok: false, faults };
+  if (faults.length > 0) return { ok: false, faults: [...new Set(faults)] };
+  return { ok: true, value: { text, segments, open } };
 }

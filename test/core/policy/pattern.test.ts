@@ -85,6 +85,7 @@ describe("the form of a pattern", () => {
     ["/a\u00a0", [DECODED]],
     ["/:a/:a", ["has the parameter a twice"]],
     ["/:a/b/:a/*", ["has the parameter a twice"]],
+    ["/:1/:1", [PARAMETER, "has the parameter 1 twice"]],
   ] as const)("refuses %j", (text, faults) => {
     expect(faultsOf(text)).toEqual(faults);
   });
