@@ -71,6 +71,7 @@ describe("edge m2m plan, apply and export", { timeout: WRANGLER_TIMEOUT_MS }, ()
     });
 
     const json = await m2m(["export"]);
+    expect(json.exitCode, json.stderr).toBe(0);
     expect(JSON.parse(json.stdout)).toEqual({
       added: { tenants: ["acme"], role: "agent" },
       "b.c": { tenants: ["one", "two"], disabled: true },
@@ -79,6 +80,7 @@ describe("edge m2m plan, apply and export", { timeout: WRANGLER_TIMEOUT_MS }, ()
       kept: { tenants: ["four", "one", "three", "two"] },
     });
     const toml = await m2m(["export", "--format", "toml"]);
+    expect(toml.exitCode, toml.stderr).toBe(0);
     expect(toml.stdout).toContain('["b.c"]\ntenants = [ "one", "two" ]\ndisabled = true');
     const again = await m2m(["apply", await clientsFile(toml.stdout, "clients.toml"), "--json"]);
     expect(parseJson(again.stdout)).toMatchObject({ ok: true, applied: false, changes: [], unchanged: 5 });
