@@ -5,7 +5,7 @@ import { decodeToken } from "../src/core/token/bearer.ts";
 import { type CoreBench, REQUEST } from "./core-bench.ts";
 import { headersFor } from "./headers.ts";
 import { policyOf } from "./policy.ts";
-import { CLIENT_ID, ISSUER } from "./pool.ts";
+import { CLIENT_ID, ISSUER, ORIGIN_URL } from "./pool.ts";
 import { fail, type Task } from "./task.ts";
 
 interface Known {
@@ -37,8 +37,7 @@ const REQUEST_ID = /^[\w-]{8,128}$/;
 const IS_REMOVED =
   /^(?:(?:host|connection|keep[-_]alive|te|trailer|transfer[-_]encoding|upgrade|x[-_]http[-_]method(?:[-_]override)?|x[-_]method[-_]override|forwarded|x[-_]origin[-_]secret|x[-_]request[-_]id|x[-_]tenant[-_]id)$|proxy[-_]|x[-_]forwarded[-_]|x[-_]auth[-_])/;
 const LINE_OVERHEAD = ": \r\n".length;
-const BASE_URL = "https://abc123.execute-api.us-east-2.amazonaws.com/prod";
-const HOST = "abc123.execute-api.us-east-2.amazonaws.com";
+const { host: HOST } = new URL(ORIGIN_URL);
 const FRESH_MS = 10 * 60_000;
 
 const text = (value: unknown): string => (typeof value === "string" ? value : fail("no such claim"));
@@ -168,7 +167,7 @@ export async function createByHand(tokens: readonly string[], core: CoreBench): 
       edge_ms: 0,
       colo: "ORD",
     });
-    return { url: BASE_URL + target, remove, set, record };
+    return { url: ORIGIN_URL + target, remove, set, record };
   }
 
   const headers = headersFor(tokens, "api");

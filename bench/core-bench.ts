@@ -11,7 +11,7 @@ import { createVerifiedCache } from "../src/core/token/verified-cache.ts";
 import { recallToken, verifyToken } from "../src/core/token/verify.ts";
 import { type Client, headersFor } from "./headers.ts";
 import { policyOf, TARGET } from "./policy.ts";
-import { CLIENT_ID, ISSUER, POOL_ID } from "./pool.ts";
+import { CLIENT_ID, ISSUER, ORIGIN_URL, POOL_ID } from "./pool.ts";
 import { fail, type Task } from "./task.ts";
 
 /** What the core is measured with. */
@@ -78,7 +78,7 @@ function createBenchGateway(): Gateway {
     issuers: [{ issuer: ISSUER, jwks_url: `${ISSUER}/.well-known/jwks.json` }],
   };
   const config = parseConfig({
-    ORIGIN_URL: "https://abc123.execute-api.us-east-2.amazonaws.com/prod",
+    ORIGIN_URL,
     USER_POOLS: [pool],
   });
   const policy = compilePolicy(policyOf(ROUTES));

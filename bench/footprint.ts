@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { requestHead } from "./headers.ts";
 import { createInspector } from "./inspector.ts";
 import { sendRequests } from "./load.ts";
-import { CLIENT_ID, POOL_ID } from "./pool.ts";
+import { CLIENT_ID, ORIGIN_URL, POOL_ID } from "./pool.ts";
 import type { Row } from "./result.ts";
 import type { Scale } from "./scale.ts";
 import { spreadOf } from "./statistics.ts";
@@ -14,7 +14,7 @@ const EMPTY = "export default { fetch() { return new Response(null); } };";
 const SETTLE_MS = 300; // for V8's threads to end what the start has given them
 const TOKENS_A_REQUEST = 500;
 const VARS = {
-  ORIGIN_URL: "https://abc123.execute-api.us-east-2.amazonaws.com/prod",
+  ORIGIN_URL,
   CORS_ORIGINS: ["https://app.example.com"],
   USER_POOLS: [{ id: POOL_ID, client_ids: [CLIENT_ID] }],
 };

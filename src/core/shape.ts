@@ -19,7 +19,7 @@ export type Check = (value: unknown, path: string, faults: string[]) => void;
 export type Checks<Table> = Readonly<Record<keyof Table & string, Check>>;
 
 /** Checks the items of an array one by one, holes among them. */
-export function checkEach(values: readonly unknown[], item: Check, path: string, faults: string[]): void {
+function checkEach(values: readonly unknown[], item: Check, path: string, faults: string[]): void {
   for (let index = 0; index < values.length; index += 1) item(values[index], `${path}.${index}`, faults);
 }
 
@@ -37,7 +37,10 @@ export const matching =
     if (typeof value !== "string" || !pattern.test(value)) faults.push(`${path}: ${what}`);
   };
 
-/** A check of an array and its items, which may be anything without `item`; an empty one is a fault where `whatIfEmpty` says so. */
+/**
+ * A check of an array and its items, which may be anything without `item`; an empty one is a fault where `whatIfEmpty`
+ * says so.
+ */
 export const arrayOf =
   (item: Check | undefined, what: string, whatIfEmpty?: string): Check =>
   (value, path, faults) => {

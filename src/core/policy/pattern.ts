@@ -31,7 +31,7 @@ function parseSegment(text: string): Segment | string {
     return isName ? { kind: "param", name } : "must name a parameter with letters, digits, - and _";
   }
   if (text.includes("*")) return "must have * only as its last segment";
-  // what no URL has to encode needs no regular expression ({@link consistsOf} says why)
+  // what no URL has to encode needs no regular expression (`consistsOf` says why)
   const isPlain = text.isWellFormed() && encodeURIComponent(text) === text;
   return isPlain || !NOT_LITERAL.test(text)
     ? { kind: "literal", text }

@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import { figuresOf } from "../../bench/figures.ts";
+import type { Row } from "../../bench/result.ts";
+import { spreadOf } from "../../bench/statistics.ts";
+
+const row = (group: Row["group"], contender: string, workload: string, rounds: readonly number[]): Row => ({
+  group,
+  contender,
+  workload,
+  unit: "µs",
+  value: spreadOf(rounds),
+  rounds,
+});
+
+const figureOf = (rows: readonly Row[], name: string) =>
+  figuresOf(rows).find((figure) => figure.name.startsWith(name));
+
+describe("a figure that compares two contenders", () => {
+  // medians 1 and 2, but round by round 2, 1 and 1
+  const [few, many] = [
+    [1, 1, 2],
+    [2, 1, 2],
+  ] as const;
+
+  it("is the median of its rounds, not a ratio of medians", () => {
+    const rows = [
+      row("verification", "edge", "m2m 10", few),
+      row("verification", "edge", "m2m 100000", many),
+    ];
+    expect(figureOf(rows, "M2M")).toMatchObject({ value: 1, met: true });
+  });
+
+  it("takes the worse of the two concurrencies", () => {
+    const mixed = "95 % known, 50 routes";
+    const at = (concurrency: number, own: readonly number[]): Row[] => [
+      row("requests", "edge", `${mixed}, ${concurrency} at once`, own),
+      row("requests", "edge with jose + itty-router", `${mixed}, ${concurrency} at once`, [4, 4, 4]),
+    ];
+    expect(figureOf([...at(16, [2, 2, 2]), ...at(64, [3, 3, 3])], "whole request, 95 %")?.value).toBe(0.75);
+    expect(figureOf([...at(16, [3, 3, 3]), ...at(64, [2, 2, 2])], "whole request, 95 %")?.value).toBe(0.75);
+  });
+
+  it("is no number, and not met, where a row is missing", () => {
+    expect(figureOf([row("verification", "edge", "m2m 10", few)], "M2M")).toMatchObject({
+      value: Number.NaN,
+      met: false,
+    });
+  });
+});
