@@ -56,7 +56,9 @@ async function startWorkers(origin: Origin, jwks: Signer["jwks"]) {
     }),
     pass: await startWorker({ script: await bundle(pass), vars: { ORIGIN_URL: origin.url } }),
     one: await gateway(1),
-    fifty: await gateway(50),
+    known: await gateway(50),
+    firstSeen: await gateway(50),
+    mixed: await gateway(50),
     jose: await startWorker({
       script: await bundle(joseEntry(50)),
       vars: { ORIGIN_URL: origin.url, ...joseVars },
@@ -85,7 +87,7 @@ function contendersOf(
   const known = ring(tokens.slice(0, KNOWN_TOKENS));
   const fresh = ring(tokens.slice(KNOWN_TOKENS));
   let sent = 0;
-  const mixed = (): string => {
+  const mostlyKnown = (): string => {
     sent += 1;
     return sent % NEW_EVERY === 0 ? fresh() : known();
   };
@@ -93,22 +95,22 @@ function contendersOf(
     (token: () => string): NextRequest =>
     () =>
       requestHead(TARGET, token(), "browser");
-  const { pass, undecided, checked, one, fifty, jose, joseBefore } = workers;
+  const { pass, undecided, checked, jose, joseBefore } = workers;
   return [
     { name: "pass-through", workload: "known", worker: pass, next: of(known) },
     { name: "no decision", workload: "known", worker: undecided, next: of(known) },
     { name: "no decision", workload: "first-seen", worker: checked, next: of(fresh) },
-    { name: "edge", workload: "known, 1 route", worker: one, next: of(known) },
-    { name: "edge", workload: "known, 50 routes", worker: fifty, next: of(known) },
-    { name: "edge", workload: "first-seen, 50 routes", worker: fifty, next: of(fresh) },
-    { name: "edge", workload: "95 % known, 50 routes", worker: fifty, next: of(mixed) },
+    { name: "edge", workload: "known, 1 route", worker: workers.one, next: of(known) },
+    { name: "edge", workload: "known, 50 routes", worker: workers.known, next: of(known) },
+    { name: "edge", workload: "first-seen, 50 routes", worker: workers.firstSeen, next: of(fresh) },
+    { name: "edge", workload: "95 % known, 50 routes", worker: workers.mixed, next: of(mostlyKnown) },
     {
       name: "edge with jose + itty-router",
       workload: "95 % known, 50 routes",
       worker: joseBefore,
-      next: of(mixed),
+      next: of(mostlyKnown),
     },
-    { name: "jose + itty-router", workload: "95 % known, 50 routes", worker: jose, next: of(mixed) },
+    { name: "jose + itty-router", workload: "95 % known, 50 routes", worker: jose, next: of(mostlyKnown) },
   ];
 }
 
