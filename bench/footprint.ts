@@ -10,7 +10,8 @@ import { spreadOf } from "./statistics.ts";
 import type { Signer } from "./tokens.ts";
 import { bundle, startWorker } from "./workerd.ts";
 
-const EMPTY = "export default { fetch() { return new Response(null); } };";
+/** A Worker that has nothing to start. */
+export const EMPTY = "export default { fetch() { return new Response(null); } };";
 const SETTLE_MS = 300; // for V8's threads to end what the start has given them
 const TOKENS_A_REQUEST = 500;
 const VARS = {
@@ -19,7 +20,9 @@ const VARS = {
   USER_POOLS: [{ id: POOL_ID, client_ids: [CLIENT_ID] }],
 };
 
-const worker = (): Promise<string> => bundle('export { default } from "./src/worker.ts";', true);
+/** The shipped Worker, as it is deployed. */
+export const shippedWorker = (): Promise<string> =>
+  bundle('export { default } from "./src/worker.ts";', true);
 
 /**
  * CPU milliseconds of a process that has started `isolates` copies of a script, and answered nothing. `text` stands
@@ -34,7 +37,7 @@ async function startCpuMs(script: string, text: string, isolates: number): Promi
 }
 
 /** What no start can do without, and no more: the bundle is read, in a function that nobody calls. */
-async function readWorker(): Promise<string> {
+export async function readWorker(): Promise<string> {
   const unused = await bundle('export { default } from "./src/worker.ts";', true, "iife");
   return `function unused() { ${unused} } ${EMPTY}`;
 }
@@ -43,7 +46,7 @@ async function readWorker(): Promise<string> {
 async function measureStartUp(scale: Scale): Promise<Row[]> {
   const workload = "start-up CPU over an empty Worker";
   const samples = [
-    { contender: "edge", workload, script: await worker(), perIsolate: [] as number[] },
+    { contender: "edge", workload, script: await shippedWorker(), perIsolate: [] as number[] },
     {
       contender: "floor",
       workload: `${workload}: the bundle read`,
@@ -83,7 +86,7 @@ async function firstRequestMs(script: string): Promise<number> {
 
 /** What is not made at the start is made with the first request: the variables are read, most code is compiled. */
 async function measureFirstRequest(scale: Scale): Promise<Row> {
-  const script = await worker();
+  const script = await shippedWorker();
   const samples: number[] = [];
   for (let round = 0; round < scale.rounds; round += 1) {
     const answering = await firstRequestMs(ANSWERING);
@@ -99,7 +102,7 @@ async function measureFirstRequest(scale: Scale): Promise<Row> {
 }
 
 async function measureBundle(): Promise<Row> {
-  const value = spreadOf([gzipSync(await worker()).length]);
+  const value = spreadOf([gzipSync(await shippedWorker()).length]);
   return { group: "footprint", contender: "edge", workload: "bundle, minified, gzip", unit: "bytes", value };
 }
 

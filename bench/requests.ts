@@ -21,7 +21,8 @@ interface Contender {
   readonly next: NextRequest;
 }
 
-const gatewayEntry = (routes: number): string =>
+/** A gateway with so many routes. */
+export const gatewayEntry = (routes: number): string =>
   `import { createWorker } from "./src/index.ts"; export default createWorker(${JSON.stringify(policyOf(routes))});`;
 const joseEntry = (routes: number): string =>
   `import { createJoseItty } from "./bench/contenders/jose-itty.ts";
@@ -33,16 +34,22 @@ const joseBeforeEntry = (routes: number): string =>
    const policy = ${JSON.stringify(policyOf(routes))};
    export default createJoseBefore(policy, createWorker(policy));`;
 
-async function startWorkers(origin: Origin, jwks: Signer["jwks"]) {
-  const issuers = [{ issuer: ISSUER, jwks_url: `${origin.url}/jwks.json` }];
-  const vars = {
-    ORIGIN_URL: origin.url,
+/** What a gateway in front of this origin is configured with. */
+export const gatewayBindings = ({ url }: Origin) => ({
+  vars: {
+    ORIGIN_URL: url,
     CORS_ORIGINS: ["https://app.example.com"],
-    USER_POOLS: [{ id: POOL_ID, client_ids: [CLIENT_ID], issuers }],
-  };
-  const namespaces = ["JWKS", "M2M_TENANTS"];
+    USER_POOLS: [
+      { id: POOL_ID, client_ids: [CLIENT_ID], issuers: [{ issuer: ISSUER, jwks_url: `${url}/jwks.json` }] },
+    ],
+  },
+  namespaces: ["JWKS", "M2M_TENANTS"],
+});
+
+async function startWorkers(origin: Origin, jwks: Signer["jwks"]) {
+  const bindings = gatewayBindings(origin);
   const gateway = async (routes: number) =>
-    startWorker({ script: await bundle(gatewayEntry(routes)), vars, namespaces });
+    startWorker({ script: await bundle(gatewayEntry(routes)), ...bindings });
   const joseVars = { ISSUER, CLIENT_ID, KEYS: jwks };
   const pass = 'export { default } from "./bench/contenders/pass-through.ts";';
   const undecided = (name: string): Promise<string> =>
@@ -65,14 +72,14 @@ async function startWorkers(origin: Origin, jwks: Signer["jwks"]) {
     }),
     joseBefore: await startWorker({
       script: await bundle(joseBeforeEntry(50)),
-      vars: { ...vars, ...joseVars },
-      namespaces,
+      ...bindings,
+      vars: { ...bindings.vars, ...joseVars },
     }),
   };
 }
 
 /** Tokens in a ring. One that is longer than the cache's place for new tokens brings first-seen ones for ever. */
-function ring(tokens: readonly string[]): () => string {
+export function ring(tokens: readonly string[]): () => string {
   let index = 0;
   return () => {
     index = (index + 1) % tokens.length;

@@ -42,6 +42,8 @@ export interface BenchWorkerOptions {
   readonly copies?: number;
   readonly inspector?: boolean;
   readonly v8Flags?: readonly string[];
+  /** A command that runs workerd, such as a profiler, with its arguments; default: none. */
+  readonly under?: readonly string[];
   /** Is told of what the Worker logs; default: nobody, it is written to nowhere. */
   readonly onLog?: (text: string) => void;
 }
@@ -146,11 +148,11 @@ export async function startWorker(options: BenchWorkerOptions): Promise<BenchWor
   await writeFile(join(folder, "store.js"), EMPTY_STORE);
   await writeFile(join(folder, "config.capnp"), configOf(options));
   const inspector = options.inspector === true ? ["--inspector-addr=127.0.0.1:0"] : [];
-  const child = spawn(
-    workerdBinary(),
-    ["serve", "--experimental", "--control-fd=3", ...inspector, join(folder, "config.capnp")],
-    { stdio: ["ignore", options.onLog === undefined ? "ignore" : "pipe", "inherit", "pipe"] },
-  );
+  const serve = ["serve", "--experimental", "--control-fd=3", ...inspector, join(folder, "config.capnp")];
+  const [command = "", ...rest] = [...(options.under ?? []), workerdBinary(), ...serve];
+  const child = spawn(command, rest, {
+    stdio: ["ignore", options.onLog === undefined ? "ignore" : "pipe", "inherit", "pipe"],
+  });
   child.stdout?.setEncoding("utf8").on("data", (text: string) => options.onLog?.(text));
   const killOnExit = (): void => void child.kill(); // also where the benchmark itself fails
   process.once("exit", killOnExit);
