@@ -10,8 +10,9 @@ import { requestHead } from "./headers.ts";
 import { sendRequests } from "./load.ts";
 import { startOrigin } from "./origin-process.ts";
 import { TARGET } from "./policy.ts";
-import { gatewayBindings, gatewayEntry, ring } from "./requests.ts";
+import { gatewayBindings, gatewayEntry, KNOWN_TOKENS, ring } from "./requests.ts";
 import { createSigner, idToken, manyOf } from "./tokens.ts";
+import { undecided } from "./undecided.ts";
 import { type BenchWorker, type BenchWorkerOptions, bundle, startWorker } from "./workerd.ts";
 
 const USAGE = `npm run bench:instructions
@@ -20,12 +21,11 @@ Counts the instructions of a start and of whole requests, with valgrind's cacheg
 Takes about ten minutes.`;
 
 const ISOLATES = 20;
-/** Requests before those that are counted: what is hot is machine code by then. */
+/** Requests before those that are counted: most of what is hot is machine code by then. */
 const WARM_UP = 2_000;
 const REQUESTS = 2_000;
 const CONCURRENCY = 16;
 const ROUTES = 50;
-const KNOWN_TOKENS = 200;
 const SETTLE_MS = 2_000; // a start goes on in V8's threads, some fifty times slower than without valgrind
 
 /** Instructions of workerd's process, its threads and V8's machine code included, the kernel's not. */
@@ -91,22 +91,11 @@ async function countRequests(): Promise<void> {
   const origin = await startOrigin(signer.jwks);
   const known = ring(tokens.slice(0, KNOWN_TOKENS));
   const firstSeen = ring(tokens.slice(KNOWN_TOKENS));
-  const undecided = (name: string): Promise<string> =>
-    bundle(`export { ${name} as default } from "./bench/contenders/undecided.ts";`);
-  const vars = { ORIGIN_URL: origin.url, ORIGIN_TIMEOUT_MS: 30_000 };
-  const parts = { script: await undecided("parts"), vars };
-  const checked = {
-    script: await undecided("undecidedChecked"),
-    vars: { ...vars, KEY: signer.jwks.keys[0] },
-  };
+  const parts = await undecided("parts", origin);
+  const checked = await undecided("undecidedChecked", origin, { KEY: signer.jwks.keys[0] });
   const edge = { script: await bundle(gatewayEntry(ROUTES)), ...gatewayBindings(origin) };
   const subjects: Subject[] = [
-    ...DUTIES.map((name, duties) => ({
-      name: duties < 2 ? name : `and ${name}`,
-      options: parts,
-      next: known,
-      duties,
-    })),
+    ...DUTIES.map((name, duties) => ({ name, options: parts, next: known, duties })),
     { name: "gateway, known token", options: edge, next: known },
     { name: "all duties and one signature check", options: checked, next: firstSeen },
     { name: "gateway, first-seen token", options: edge, next: firstSeen },

@@ -7,7 +7,8 @@ import type { Row } from "./result.ts";
 import type { Scale } from "./scale.ts";
 import { ratiosOf, spreadOf } from "./statistics.ts";
 import type { Signer } from "./tokens.ts";
-import { bundle, startWorker } from "./workerd.ts";
+import { undecided } from "./undecided.ts";
+import { startWorker } from "./workerd.ts";
 
 const CONCURRENCY = 16;
 
@@ -17,11 +18,7 @@ const CONCURRENCY = 16;
  */
 export async function measureParts(signer: Signer, token: string, scale: Scale): Promise<Row[]> {
   const origin = await startOrigin(signer.jwks);
-  const script = await bundle('export { parts as default } from "./bench/contenders/undecided.ts";');
-  const worker = await startWorker({
-    script,
-    vars: { ORIGIN_URL: origin.url, ORIGIN_TIMEOUT_MS: 30_000 },
-  });
+  const worker = await startWorker(await undecided("parts", origin));
   const samples = DUTIES.map((): number[] => []);
   const head = requestHead(TARGET, token, "browser");
   const cpuUs = async (duties: number, requests: number): Promise<number> => {
@@ -44,7 +41,7 @@ export async function measureParts(signer: Signer, token: string, scale: Scale):
     return {
       group: "parts",
       contender: "no decision",
-      workload: duties < 2 ? workload : `and ${workload}`,
+      workload,
       unit: "µs",
       value: spreadOf(sample),
       ratio: ratiosOf(sample, passThrough ?? sample),

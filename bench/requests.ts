@@ -7,11 +7,13 @@ import type { Row } from "./result.ts";
 import type { Scale } from "./scale.ts";
 import { ratiosOf, spreadOf } from "./statistics.ts";
 import type { Signer } from "./tokens.ts";
+import { undecided } from "./undecided.ts";
 import { type BenchWorker, bundle, startWorker } from "./workerd.ts";
 
 /** Connections with one request under way each. */
 export const CONCURRENCIES = [16, 64] as const;
-const KNOWN_TOKENS = 200;
+/** Tokens of a workload of known ones, in turn. */
+export const KNOWN_TOKENS = 200;
 const NEW_EVERY = 20; // 95 % known
 
 interface Contender {
@@ -52,15 +54,9 @@ async function startWorkers(origin: Origin, jwks: Signer["jwks"]) {
     startWorker({ script: await bundle(gatewayEntry(routes)), ...bindings });
   const joseVars = { ISSUER, CLIENT_ID, KEYS: jwks };
   const pass = 'export { default } from "./bench/contenders/pass-through.ts";';
-  const undecided = (name: string): Promise<string> =>
-    bundle(`export { ${name} as default } from "./bench/contenders/undecided.ts";`);
-  const undecidedVars = { ORIGIN_URL: origin.url, ORIGIN_TIMEOUT_MS: 30_000 };
   return {
-    undecided: await startWorker({ script: await undecided("undecided"), vars: undecidedVars }),
-    checked: await startWorker({
-      script: await undecided("undecidedChecked"),
-      vars: { ...undecidedVars, KEY: jwks.keys[0] },
-    }),
+    undecided: await startWorker(await undecided("undecided", origin)),
+    checked: await startWorker(await undecided("undecidedChecked", origin, { KEY: jwks.keys[0] })),
     pass: await startWorker({ script: await bundle(pass), vars: { ORIGIN_URL: origin.url } }),
     one: await gateway(1),
     known: await gateway(50),
@@ -102,10 +98,10 @@ function contendersOf(
     (token: () => string): NextRequest =>
     () =>
       requestHead(TARGET, token(), "browser");
-  const { pass, undecided, checked, jose, joseBefore } = workers;
+  const { pass, checked, jose, joseBefore } = workers;
   return [
     { name: "pass-through", workload: "known", worker: pass, next: of(known) },
-    { name: "no decision", workload: "known", worker: undecided, next: of(known) },
+    { name: "no decision", workload: "known", worker: workers.undecided, next: of(known) },
     { name: "no decision", workload: "first-seen", worker: checked, next: of(fresh) },
     { name: "edge", workload: "known, 1 route", worker: workers.one, next: of(known) },
     { name: "edge", workload: "known, 50 routes", worker: workers.known, next: of(known) },

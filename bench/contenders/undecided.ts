@@ -48,13 +48,13 @@ const OWN_HEADERS = Object.entries({
 export const DUTIES = [
   "pass-through",
   "a request of its own",
-  "headers copied, thirteen set",
-  "header lines gone through",
-  "never cached",
-  "time limit",
-  "response's headers edited",
-  "log line",
-  "kept alive when the client goes",
+  "and headers copied, thirteen set",
+  "and header lines gone through",
+  "and never cached",
+  "and time limit",
+  "and response's headers edited",
+  "and log line",
+  "and kept alive when the client goes",
 ] as const;
 const OWN_REQUEST = 1;
 const HEADERS = 2;
