@@ -10,7 +10,7 @@ import { requestHead } from "./headers.ts";
 import { sendRequests } from "./load.ts";
 import { startOrigin } from "./origin-process.ts";
 import { TARGET } from "./policy.ts";
-import { gatewayBindings, gatewayEntry, KNOWN_TOKENS, ring } from "./requests.ts";
+import { gatewayBindings, gatewayEntry, gatewayWithJose, KNOWN_TOKENS, mixed, ring } from "./requests.ts";
 import { createSigner, idToken, manyOf } from "./tokens.ts";
 import { undecided } from "./undecided.ts";
 import { type BenchWorker, type BenchWorkerOptions, bundle, startWorker } from "./workerd.ts";
@@ -18,7 +18,7 @@ import { type BenchWorker, type BenchWorkerOptions, bundle, startWorker } from "
 const USAGE = `npm run bench:instructions
 
 Counts the instructions of a start and of whole requests, with valgrind's cachegrind, and prints them as Markdown.
-Takes about ten minutes.`;
+Takes about twelve minutes.`;
 
 const ISOLATES = 20;
 /** Requests before those that are counted: most of what is hot is machine code by then. */
@@ -99,6 +99,12 @@ async function countRequests(): Promise<void> {
     { name: "gateway, known token", options: edge, next: known },
     { name: "all duties and one signature check", options: checked, next: firstSeen },
     { name: "gateway, first-seen token", options: edge, next: firstSeen },
+    { name: "gateway, 95 % known tokens", options: edge, next: mixed(known, firstSeen) },
+    {
+      name: "the same with jose and itty-router in each request",
+      options: await gatewayWithJose(origin, signer.jwks),
+      next: mixed(known, firstSeen),
+    },
   ];
   try {
     print(["whole request", "thousand instructions", "over pass-through"]);

@@ -8,7 +8,7 @@ import type { Scale } from "./scale.ts";
 import { ratiosOf, spreadOf } from "./statistics.ts";
 import type { Signer } from "./tokens.ts";
 import { undecided } from "./undecided.ts";
-import { type BenchWorker, bundle, startWorker } from "./workerd.ts";
+import { type BenchWorker, type BenchWorkerOptions, bundle, startWorker } from "./workerd.ts";
 
 /** Connections with one request under way each. */
 export const CONCURRENCIES = [16, 64] as const;
@@ -48,11 +48,22 @@ export const gatewayBindings = ({ url }: Origin) => ({
   namespaces: ["JWKS", "M2M_TENANTS"],
 });
 
+const joseVars = (jwks: Signer["jwks"]) => ({ ISSUER, CLIENT_ID, KEYS: jwks });
+
+/** A gateway with 50 routes behind jose and itty-router, which do in each request what they are for. */
+export async function gatewayWithJose(origin: Origin, jwks: Signer["jwks"]): Promise<BenchWorkerOptions> {
+  const { vars, namespaces } = gatewayBindings(origin);
+  return {
+    script: await bundle(joseBeforeEntry(50)),
+    vars: { ...vars, ...joseVars(jwks) },
+    namespaces,
+  };
+}
+
 async function startWorkers(origin: Origin, jwks: Signer["jwks"]) {
   const bindings = gatewayBindings(origin);
   const gateway = async (routes: number) =>
     startWorker({ script: await bundle(gatewayEntry(routes)), ...bindings });
-  const joseVars = { ISSUER, CLIENT_ID, KEYS: jwks };
   const pass = 'export { default } from "./bench/contenders/pass-through.ts";';
   return {
     undecided: await startWorker(await undecided("undecided", origin)),
@@ -64,13 +75,9 @@ async function startWorkers(origin: Origin, jwks: Signer["jwks"]) {
     mixed: await gateway(50),
     jose: await startWorker({
       script: await bundle(joseEntry(50)),
-      vars: { ORIGIN_URL: origin.url, ...joseVars },
+      vars: { ORIGIN_URL: origin.url, ...joseVars(jwks) },
     }),
-    joseBefore: await startWorker({
-      script: await bundle(joseBeforeEntry(50)),
-      ...bindings,
-      vars: { ...bindings.vars, ...joseVars },
-    }),
+    joseBefore: await startWorker(await gatewayWithJose(origin, jwks)),
   };
 }
 
@@ -83,17 +90,22 @@ export function ring(tokens: readonly string[]): () => string {
   };
 }
 
+/** 95 % known tokens. */
+export function mixed(known: () => string, fresh: () => string): () => string {
+  let sent = 0;
+  return () => {
+    sent += 1;
+    return sent % NEW_EVERY === 0 ? fresh() : known();
+  };
+}
+
 function contendersOf(
   workers: Awaited<ReturnType<typeof startWorkers>>,
   tokens: readonly string[],
 ): Contender[] {
   const known = ring(tokens.slice(0, KNOWN_TOKENS));
   const fresh = ring(tokens.slice(KNOWN_TOKENS));
-  let sent = 0;
-  const mostlyKnown = (): string => {
-    sent += 1;
-    return sent % NEW_EVERY === 0 ? fresh() : known();
-  };
+  const mostlyKnown = mixed(known, fresh);
   const of =
     (token: () => string): NextRequest =>
     () =>

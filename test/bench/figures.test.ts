@@ -40,6 +40,20 @@ describe("a figure that compares two contenders", () => {
     expect(figureOf([...at(16, [3, 3, 3]), ...at(64, [2, 2, 2])], "whole request, 95 %")?.value).toBe(0.75);
   });
 
+  it("has the same without a decision as its floor", () => {
+    const rows = [16, 64].flatMap((concurrency) => [
+      row("requests", "no decision", `known, ${concurrency} at once`, [2, 2, 2]),
+      row("requests", "edge", `95 % known, 50 routes, ${concurrency} at once`, [3, 3, 3]),
+      row(
+        "requests",
+        "edge with jose + itty-router",
+        `95 % known, 50 routes, ${concurrency} at once`,
+        [4, 4, 4],
+      ),
+    ]);
+    expect(figureOf(rows, "whole request, 95 %")).toMatchObject({ value: 0.75, floor: 0.5 });
+  });
+
   it("is no number, and not met, where a row is missing", () => {
     expect(figureOf([row("verification", "edge", "m2m 10", few)], "M2M")).toMatchObject({
       value: Number.NaN,
