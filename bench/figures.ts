@@ -48,29 +48,39 @@ export function figuresOf(rows: readonly Row[]): Figure[] {
   };
   const decision = (name: string, limit: number, workload: string, lowest: Place): Figure =>
     figure(name, "most", limit, take(edge("verification", workload), ratio), take(lowest, ratio));
+  /** The worst of several concurrencies, and the floor at that one. */
+  const atWorst = (
+    name: string,
+    bound: Figure["bound"],
+    limit: number,
+    found: readonly number[],
+    floors: readonly number[],
+  ): Figure => {
+    const worst = bound === "most" ? Math.max(...found) : Math.min(...found);
+    return figure(name, bound, limit, worst, floors[found.indexOf(worst)]);
+  };
   const cpu = (name: string, limit: number, workload: string, withoutDecision: string): Figure =>
-    figure(
+    atWorst(
       `${name}: CPU over pass-through`,
       "most",
       limit,
-      Math.max(...eachAtOnce(edge("requests", workload), ratio)),
-      Math.max(...eachAtOnce(undecided(withoutDecision), ratio)),
+      eachAtOnce(edge("requests", workload), ratio),
+      eachAtOnce(undecided(withoutDecision), ratio),
     );
   const perSecond = (name: string, limit: number, workload: string, withoutDecision: string): Figure =>
-    figure(
+    atWorst(
       `${name}: requests a second over pass-through`,
       "least",
       limit,
-      Math.min(...eachAtOnce(edge("requests", workload), perSecondRatio)),
-      Math.min(...eachAtOnce(undecided(withoutDecision), perSecondRatio)),
+      eachAtOnce(edge("requests", workload), perSecondRatio),
+      eachAtOnce(undecided(withoutDecision), perSecondRatio),
     );
 
   const mixed = "95 % known, 50 routes";
   const withJose = "edge with jose + itty-router";
   const withJoseAtOnce = atOnce({ group: "requests", contender: withJose, workload: mixed });
-  /** The worst over the same with jose, of all concurrencies. */
-  const overJose = (place: Place): number =>
-    Math.max(...atOnce(place).map((own, index) => over(own, withJoseAtOnce[index] ?? own)));
+  const overJose = (place: Place): number[] =>
+    atOnce(place).map((own, index) => over(own, withJoseAtOnce[index] ?? own));
   const known = ["known, 50 routes", "known"] as const;
   const first = ["first-seen, 50 routes", "first-seen"] as const;
   const knownName = "whole request, known tokens, 50 routes, log on";
@@ -101,7 +111,7 @@ export function figuresOf(rows: readonly Row[]): Figure[] {
     perSecond(knownName, 0.88, ...known),
     cpu(firstName, 1.45, ...first),
     perSecond(firstName, 0.65, ...first),
-    figure(
+    atWorst(
       "whole request, 95 % known: CPU over the same with jose + itty-router in each request",
       "most",
       0.75,

@@ -1,6 +1,6 @@
 /** As much of V8's inspector as the benchmark asks. */
 export interface Inspector {
-  /** Bytes that the isolate's heap and its buffers hold hold. workerd collects no garbage on the inspector's word. */
+  /** Bytes that the isolate's heap and its buffers hold. workerd collects no garbage on the inspector's word. */
   heapBytes(): Promise<number>;
   close(): void;
 }

@@ -81,7 +81,7 @@ async function startWorkers(origin: Origin, jwks: Signer["jwks"]) {
   };
 }
 
-/** Tokens in a ring. One that is longer than the cache's place for new tokens brings first-seen ones for ever. */
+/** Tokens in a ring. One that is longer than the gateway remembers brings first-seen ones for ever. */
 export function ring(tokens: readonly string[]): () => string {
   let index = 0;
   return () => {
@@ -103,9 +103,12 @@ function contendersOf(
   workers: Awaited<ReturnType<typeof startWorkers>>,
   tokens: readonly string[],
 ): Contender[] {
-  const known = ring(tokens.slice(0, KNOWN_TOKENS));
-  const fresh = ring(tokens.slice(KNOWN_TOKENS));
-  const mostlyKnown = mixed(known, fresh);
+  const knownTokens = tokens.slice(0, KNOWN_TOKENS);
+  const freshTokens = tokens.slice(KNOWN_TOKENS);
+  const known = ring(knownTokens);
+  // a ring for each, else a token could come back while it is remembered
+  const fresh = (): NextRequest => of(ring(freshTokens));
+  const mostlyKnown = (): NextRequest => of(mixed(ring(knownTokens), ring(freshTokens)));
   const of =
     (token: () => string): NextRequest =>
     () =>
@@ -114,18 +117,18 @@ function contendersOf(
   return [
     { name: "pass-through", workload: "known", worker: pass, next: of(known) },
     { name: "no decision", workload: "known", worker: workers.undecided, next: of(known) },
-    { name: "no decision", workload: "first-seen", worker: checked, next: of(fresh) },
+    { name: "no decision", workload: "first-seen", worker: checked, next: fresh() },
     { name: "edge", workload: "known, 1 route", worker: workers.one, next: of(known) },
     { name: "edge", workload: "known, 50 routes", worker: workers.known, next: of(known) },
-    { name: "edge", workload: "first-seen, 50 routes", worker: workers.firstSeen, next: of(fresh) },
-    { name: "edge", workload: "95 % known, 50 routes", worker: workers.mixed, next: of(mostlyKnown) },
+    { name: "edge", workload: "first-seen, 50 routes", worker: workers.firstSeen, next: fresh() },
+    { name: "edge", workload: "95 % known, 50 routes", worker: workers.mixed, next: mostlyKnown() },
     {
       name: "edge with jose + itty-router",
       workload: "95 % known, 50 routes",
       worker: joseBefore,
-      next: of(mostlyKnown),
+      next: mostlyKnown(),
     },
-    { name: "jose + itty-router", workload: "95 % known, 50 routes", worker: jose, next: of(mostlyKnown) },
+    { name: "jose + itty-router", workload: "95 % known, 50 routes", worker: jose, next: mostlyKnown() },
   ];
 }
 

@@ -9,7 +9,7 @@ import { measureNode } from "./node-verification.ts";
 import { measureParts } from "./parts.ts";
 import { pictureOf } from "./picture.ts";
 import { markdownOf, updatePage } from "./report.ts";
-import { measureRequests } from "./requests.ts";
+import { KNOWN_TOKENS, measureRequests } from "./requests.ts";
 import type { Results, Row } from "./result.ts";
 import { FULL, QUICK, type Scale } from "./scale.ts";
 import { createSigner, idToken, manyOf } from "./tokens.ts";
@@ -32,11 +32,13 @@ const workerdVersion = (): string =>
 
 async function measure(scale: Scale): Promise<Row[]> {
   const say = (text: string): void => console.error(text);
-  say(`Signing ${scale.tokens} tokens …`);
+  const count = Math.max(scale.knownTokens, KNOWN_TOKENS + scale.firstSeenTokens);
+  say(`Signing ${count} tokens …`);
   const signer = await createSigner();
   const issuedAt = Math.floor(Date.now() / 1000) - 60;
-  const tokens = await manyOf(scale.tokens, () => idToken(signer, issuedAt));
-  const workloads = await createWorkloads(signer, tokens);
+  const tokens = await manyOf(count, () => idToken(signer, issuedAt));
+  const known = tokens.slice(0, scale.knownTokens);
+  const workloads = await createWorkloads(signer, known);
   say("Verification and decision in workerd …");
   const verification = await measureVerification(workloads, scale);
   say("Whole requests …");
@@ -46,13 +48,7 @@ async function measure(scale: Scale): Promise<Row[]> {
   say("Verification in Node …");
   const node = await measureNode(workloads, scale);
   say("Bundle, start-up, memory …");
-  return [
-    ...verification,
-    ...requests,
-    ...parts,
-    ...node,
-    ...(await measureFootprint(signer, tokens, scale)),
-  ];
+  return [...verification, ...requests, ...parts, ...node, ...(await measureFootprint(signer, known, scale))];
 }
 
 async function main(): Promise<void> {

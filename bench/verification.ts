@@ -39,13 +39,16 @@ async function runTask({ url }: BenchWorker, task: string, count: number): Promi
   return performance.now() - startedAtMs;
 }
 
-/** Operations of a batch; before that, every token of the task has been seen twice, and the code is hot. */
+/**
+ * Operations of a batch, so many that each of its known tokens has its turn; before that, every token of the task has
+ * been seen twice, and the code is hot.
+ */
 async function warmUp(worker: BenchWorker, task: string, scale: Scale): Promise<number> {
-  const least = task.includes("known") ? 2 * Number(/\d+/.exec(task)?.[0] ?? 1) : 2 * FIRST_SEEN;
-  await runTask(worker, task, Math.max(least, scale.batchMs * 50));
+  const known = task.includes("known") ? Number(/\d+/.exec(task)?.[0]) : 0;
+  await runTask(worker, task, Math.max(2 * (known || FIRST_SEEN), scale.batchMs * 50));
   const probe = 500;
   const perOperationMs = (await runTask(worker, task, probe)) / probe;
-  return Math.ceil(Math.min(50_000, Math.max(100, scale.batchMs / perOperationMs)));
+  return Math.ceil(Math.min(50_000, Math.max(100, known, scale.batchMs / perOperationMs)));
 }
 
 /** Name of a row: the task's, taken apart. */

@@ -54,6 +54,17 @@ describe("a figure that compares two contenders", () => {
     expect(figureOf(rows, "whole request, 95 %")).toMatchObject({ value: 0.75, floor: 0.5 });
   });
 
+  it("has its floor from the concurrency that is the worse one for it", () => {
+    const at = (concurrency: number, floor: number, own: number): Row[] => [
+      row("requests", "no decision", `known, ${concurrency} at once`, [floor]),
+      row("requests", "edge", `95 % known, 50 routes, ${concurrency} at once`, [own]),
+      row("requests", "edge with jose + itty-router", `95 % known, 50 routes, ${concurrency} at once`, [10]),
+    ];
+    const figure = (rows: readonly Row[]) => figureOf(rows, "whole request, 95 %");
+    expect(figure([...at(16, 5, 8), ...at(64, 6, 7)])).toMatchObject({ value: 0.8, floor: 0.5 });
+    expect(figure([...at(16, 6, 7), ...at(64, 5, 8)])).toMatchObject({ value: 0.8, floor: 0.5 });
+  });
+
   it("is no number, and not met, where a row is missing", () => {
     expect(figureOf([row("verification", "edge", "m2m 10", few)], "M2M")).toMatchObject({
       value: Number.NaN,

@@ -88,30 +88,64 @@ describe("a verified token", () => {
   });
 });
 
+/** Uses a token twice, so that it is among those that have come back. */
+function comeBack(cache: ReturnType<typeof createVerifiedCache>, text: string, nowMs = NOW): void {
+  cache.set(text, verified(), nowMs);
+  cache.get(text, nowMs);
+}
+
 describe("the room for new tokens", () => {
-  it("is 2,000: the next one pushes out the oldest", () => {
+  it("is 12,000 while nobody has come back: the next one pushes out the oldest", () => {
     const cache = createVerifiedCache();
-    for (let index = 0; index < 2_000; index += 1) cache.set(`t${index}`, verified(), NOW);
-    expect(cache.get("t0", NOW)).toBeDefined(); // which moves on and leaves room for one
-    cache.set("t2000", verified(), NOW);
+    for (let index = 0; index < 12_000; index += 1) cache.set(`t${index}`, verified(), NOW);
+    expect(cache.get("t0", NOW)).toBeDefined(); // which moves on, and takes the same room
+    cache.set("t12000", verified(), NOW);
+    expect(cache.get("t1", NOW)).toBeUndefined();
+    expect(cache.get("t2", NOW)).toBeDefined();
+    expect(cache.get("t12000", NOW)).toBeDefined();
+  });
+
+  it("is 2,000 where 10,000 have come back: who comes back takes it from the new ones", () => {
+    const cache = createVerifiedCache();
+    for (let index = 0; index < 2_001; index += 1) cache.set(`t${index}`, verified(), NOW);
+    for (let index = 0; index < 9_998; index += 1) comeBack(cache, `regular${index}`);
+    expect(cache.get("t0", NOW)).toBeDefined();
+    comeBack(cache, "regular");
     cache.set("t2001", verified(), NOW);
     expect(cache.get("t1", NOW)).toBeUndefined();
     expect(cache.get("t2", NOW)).toBeDefined();
-    expect(cache.get("t2001", NOW)).toBeDefined();
   });
 
-  it("is 2,400,000 characters, whatever the number of tokens", () => {
+  it("lets 10,000 tokens that are used in turn come back, where nobody else has", () => {
     const cache = createVerifiedCache();
-    for (let index = 0; index < 300; index += 1) cache.set(token(index, 8_000), verified(), NOW);
+    const tokens = Array.from({ length: 10_000 }, (_, index) => token(index));
+    const use = (): number => tokens.filter((each) => cache.get(each, NOW) !== undefined).length;
+    for (const each of tokens) cache.set(each, verified(), NOW);
+    expect(use()).toBe(10_000);
+    for (let index = 0; index < 20_000; index += 1) cache.set(`n${index}`, verified(), NOW);
+    expect(use()).toBe(10_000);
+  });
+
+  it("is 14,400,000 characters, whatever the number of tokens", () => {
+    const cache = createVerifiedCache();
+    for (let index = 0; index < 1_800; index += 1) cache.set(token(index, 8_000), verified(), NOW);
     cache.set("x", verified(), NOW);
     expect(cache.get(token(0, 8_000), NOW)).toBeUndefined();
     expect(cache.get(token(1, 8_000), NOW)).toBeDefined();
   });
 
-  it("is given back by what is deleted, runs out, moves on, or is set anew", () => {
+  it("is 2,400,000 characters where those that have come back take 12,000,000", () => {
+    const cache = createVerifiedCache();
+    for (let index = 0; index < 1_500; index += 1) comeBack(cache, token(`regular${index}`, 8_000));
+    for (let index = 0; index < 301; index += 1) cache.set(token(index, 8_000), verified(), NOW);
+    expect(cache.get(token(0, 8_000), NOW)).toBeUndefined();
+    expect(cache.get(token(1, 8_000), NOW)).toBeDefined();
+  });
+
+  it("is given back by what is deleted, runs out, or is set anew", () => {
     const cache = createVerifiedCache();
     const big = token("big", 8_000);
-    for (let round = 0; round < 400; round += 1) {
+    for (let round = 0; round < 2_000; round += 1) {
       cache.set(token(round, 8_000), verified(), NOW);
       cache.delete(token(round, 8_000));
       cache.set(token(round, 8_001), verified(NOW / 1000 + 1), NOW);
@@ -119,17 +153,17 @@ describe("the room for new tokens", () => {
       cache.set(big, verified(), NOW);
       cache.delete("never set");
     }
-    for (let index = 0; index < 299; index += 1) cache.set(token(`n${index}`, 8_000), verified(), NOW);
+    for (let index = 0; index < 1_799; index += 1) cache.set(token(`n${index}`, 8_000), verified(), NOW);
     expect(cache.get(big, NOW)).toBeDefined();
-    for (let index = 0; index < 299; index += 1)
+    for (let index = 0; index < 1_799; index += 1)
       expect(cache.get(token(`n${index}`, 8_000), NOW)).toBeDefined();
   });
 
   it("is given back by what was pushed out", () => {
     const cache = createVerifiedCache();
-    for (let index = 0; index < 1_000; index += 1) cache.set(token(index, 8_000), verified(), NOW);
-    const held = Array.from({ length: 1_000 }, (_, index) => cache.get(token(index, 8_000), NOW));
-    expect(held.filter((each) => each !== undefined)).toHaveLength(300);
+    for (let index = 0; index < 4_000; index += 1) cache.set(token(index, 8_000), verified(), NOW);
+    const held = Array.from({ length: 4_000 }, (_, index) => cache.get(token(index, 8_000), NOW));
+    expect(held.filter((each) => each !== undefined)).toHaveLength(1_800);
   });
 });
 
@@ -137,12 +171,34 @@ describe("a flood of tokens that are used once", () => {
   it("pushes out no token that has come back, however long it lasts", () => {
     const cache = createVerifiedCache();
     const regulars = Array.from({ length: 1_000 }, (_, index) => token(`regular${index}`));
-    for (const each of regulars) {
-      cache.set(each, verified(), NOW);
-      cache.get(each, NOW);
-    }
+    for (const each of regulars) comeBack(cache, each);
     for (let index = 0; index < 20_000; index += 1) cache.set(token(index, 2_000), verified(), NOW);
     for (const each of regulars) expect(cache.get(each, NOW)).toBeDefined();
+  });
+
+  it("pushes out no token that is verified anew every 5 minutes", () => {
+    const cache = createVerifiedCache();
+    comeBack(cache, "regular");
+    for (let minute = 5; minute < 60; minute += 5) {
+      const nowMs = NOW + minute * 60_000;
+      expect(cache.get("regular", nowMs)).toBeUndefined();
+      cache.set("regular", verified(), nowMs);
+      for (let index = 0; index < 15_000; index += 1) cache.set(`n${index}`, verified(), nowMs);
+      expect(cache.get("regular", nowMs + 1)).toBeDefined();
+    }
+  });
+
+  it.each([
+    ["calls a millisecond before 10 minutes are over", 599_999, true],
+    ["has not called for 10 minutes", 600_000, false],
+  ])("leaves the place of one that %s: %s ms, %s", (_what, afterMs, stays) => {
+    const cache = createVerifiedCache();
+    comeBack(cache, "regular");
+    const nowMs = NOW + afterMs;
+    comeBack(cache, "somebody else", nowMs); // here places are swept
+    cache.set("regular", verified(), nowMs);
+    for (let index = 0; index < 15_000; index += 1) cache.set(`n${index}`, verified(), nowMs);
+    expect(cache.get("regular", nowMs) !== undefined).toBe(stays);
   });
 });
 
@@ -152,10 +208,6 @@ describe("the room for tokens that have come back", () => {
     const cache = createVerifiedCache();
     for (let index = 0; index < count; index += 1) comeBack(cache, token(index, characters));
     return cache;
-  }
-  function comeBack(cache: ReturnType<typeof createVerifiedCache>, text: string): void {
-    cache.set(text, verified(), NOW);
-    cache.get(text, NOW);
   }
   const known = (
     cache: ReturnType<typeof createVerifiedCache>,
