@@ -62,7 +62,7 @@ export function pictureOf({ rows, date }: Results): string {
   const height = second + PANEL_HEAD + requests.length * ROW_HEIGHT + 24;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Cost of verification and of whole requests, as ratios">
 <rect width="${WIDTH}" height="${height}" fill="#ffffff"/>
-${panel("Time of a verification, or of a whole decision (edge: decide, known, junk), over one bare signature check (1.00)", verification, 0)}
+${panel("A verification, or a whole decision (edge: decide, known, junk), over a signature check (1.00)", verification, 0)}
 ${panel(`CPU of a whole request over a pass-through Worker (1.00), ${date.slice(0, 10)}`, requests, second)}
 </svg>
 `;
