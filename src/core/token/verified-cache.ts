@@ -21,8 +21,9 @@ export interface VerifiedCache {
 
 interface Entry {
   readonly token: string;
-  readonly verified: VerifiedToken;
-  untilMs: number;
+  /** Undefined once its time is over: what is left is the place of one that had come back. */
+  verified: VerifiedToken | undefined;
+  readonly untilMs: number;
   readonly placeUntilMs: number;
   wasUsed: boolean;
   /** Neighbours in the order of insertion. */
@@ -126,9 +127,9 @@ export function createVerifiedCache(): VerifiedCache {
   return {
     get(token, nowMs) {
       const entry = known.entries.get(token) ?? fresh.entries.get(token);
-      if (entry === undefined) return undefined;
+      if (entry?.verified === undefined) return undefined;
       if (nowMs >= entry.untilMs) {
-        entry.untilMs = Number.NEGATIVE_INFINITY; // also for a clock that is set back
+        entry.verified = undefined;
         fresh.delete(token);
         return undefined;
       }
