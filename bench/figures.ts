@@ -32,9 +32,12 @@ export function figuresOf(rows: readonly Row[]): Figure[] {
   /** One row over another, round by round. */
   const over = (place: Place, other: Place): number =>
     ratiosOf(rowAt(place)?.rounds ?? [], rowAt(other)?.rounds ?? []).median;
-  const atOnce = (place: Place): Place[] =>
-    CONCURRENCIES.map((concurrency) => ({ ...place, workload: `${place.workload}, ${concurrency} at once` }));
-  const eachAtOnce = (place: Place, how: Take): number[] => atOnce(place).map((each) => take(each, how));
+  const atOnce = (place: Place, concurrency: number): Place => ({
+    ...place,
+    workload: `${place.workload}, ${concurrency} at once`,
+  });
+  const eachAtOnce = (place: Place, how: Take): number[] =>
+    CONCURRENCIES.map((concurrency) => take(atOnce(place, concurrency), how));
   const figure = (
     name: string,
     bound: Figure["bound"],
@@ -77,10 +80,9 @@ export function figuresOf(rows: readonly Row[]): Figure[] {
     );
 
   const mixed = "95 % known, 50 routes";
-  const withJose = "edge with jose + itty-router";
-  const withJoseAtOnce = atOnce({ group: "requests", contender: withJose, workload: mixed });
+  const withJose: Place = { group: "requests", contender: "edge with jose + itty-router", workload: mixed };
   const overJose = (place: Place): number[] =>
-    atOnce(place).map((own, index) => over(own, withJoseAtOnce[index] ?? own));
+    CONCURRENCIES.map((concurrency) => over(atOnce(place, concurrency), atOnce(withJose, concurrency)));
   const known = ["known, 50 routes", "known"] as const;
   const first = ["first-seen, 50 routes", "first-seen"] as const;
   const knownName = "whole request, known tokens, 50 routes, log on";

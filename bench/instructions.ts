@@ -18,7 +18,7 @@ import { type BenchWorker, type BenchWorkerOptions, bundle, startWorker } from "
 const USAGE = `npm run bench:instructions
 
 Counts the instructions of a start and of whole requests, with valgrind's cachegrind, and prints them as Markdown.
-Takes about twelve minutes.`;
+Takes a quarter of an hour on a quiet machine.`;
 
 const ISOLATES = 20;
 /** Requests before those that are counted: most of what is hot is machine code by then. */
