@@ -1,3 +1,4 @@
+import type { AtStart } from "../core/at-start.ts";
 import { envText } from "./env.ts";
 
 const MAX_ENVIRONMENTS = 10; // a Worker has one; tests and multi-tenant wrappers have a few
@@ -7,7 +8,7 @@ const MAX_ENVIRONMENTS = 10; // a Worker has one; tests and multi-tenant wrapper
  * object, or where all that {@link envText} tells is the same: tracing wrappers make a new `env` for each request.
  * What is made must hold no binding of its `env`. The last ten that differ are kept.
  */
-export function createPerEnvironment<T>(create: (env: object) => T): (env: object) => T {
+export const createPerEnvironment = (<T>(create: (env: object) => T): ((env: object) => T) => {
   const byObject = new WeakMap<object, { readonly value: T }>();
   const byText = new Map<string, { readonly value: T }>(); // of what is secret too: never to be logged
 
@@ -32,4 +33,4 @@ export function createPerEnvironment<T>(create: (env: object) => T): (env: objec
     }
     return known.value;
   };
-}
+}) satisfies AtStart;

@@ -1,3 +1,4 @@
+import type { AtStart } from "../core/at-start.ts";
 import { auditRecord } from "../core/audit.ts";
 import { authorize, corsOriginOf } from "../core/authorize.ts";
 import type { Parsed } from "../core/config.ts";
@@ -172,7 +173,7 @@ function decideAndCarryOut(
  * `env` alone. A policy or an environment that does not validate answers `500 misconfigured` to every request
  * but health, forwards nothing, and logs each fault with its path; it never throws. `fetch` always returns a promise.
  */
-export function createWorker(policy: Policy): ExportedHandler<Env> {
+export const createWorker = ((policy: Policy): ExportedHandler<Env> => {
   let gatewayOrigin: string | undefined; // the last that was seen here: a cron run has no host of its own
   const gatewayOf = createPerEnvironment((env): Parsed<Gateway> => {
     const config = readEnv(env);
@@ -209,4 +210,4 @@ export function createWorker(policy: Policy): ExportedHandler<Env> {
       await Promise.all(issuers.map(({ issuer }) => gateway.value.jwks.warm(issuer, sources, scope)));
     },
   };
-}
+}) satisfies AtStart;

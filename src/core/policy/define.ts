@@ -1,3 +1,4 @@
+import type { AtStart } from "../at-start.ts";
 import type { Parsed } from "../config.ts";
 import { unreachableRoutes } from "./lint.ts";
 import { compileRead, type PolicyReading, readPolicy } from "./reading.ts";
@@ -18,12 +19,12 @@ export class PolicyError extends Error {
 }
 
 /** All that is wrong: with each route, and with their order. */
-function allFaults({ faults, reaches }: PolicyReading): readonly string[] {
+const allFaults = (({ faults, reaches }: PolicyReading): readonly string[] => {
   const unreachable = unreachableRoutes(reaches).map(
     (index) => `routes.${index}: can never be reached, since earlier routes take all that it takes`,
   );
   return faults.concat(unreachable);
-}
+}) satisfies AtStart;
 
 /** Validates a policy as a whole and compiles it; every fault at once, unreachable routes among them. */
 export function compilePolicy(input: unknown): Parsed<CompiledPolicy> {
@@ -40,8 +41,8 @@ export function compilePolicy(input: unknown): Parsed<CompiledPolicy> {
  * @throws {PolicyError} with all faults at once: an unknown member or role, a duplicate parameter, a pattern
  * that is not of the form, a route that earlier ones cover completely. Mere overlap is not a fault.
  */
-export function definePolicy<const Role extends string>(policy: Policy<Role>): Policy<Role> {
+export const definePolicy = (<const Role extends string>(policy: Policy<Role>): Policy<Role> => {
   const faults = allFaults(readPolicy(policy)); // to compile it has time until the first request
   if (faults.length > 0) throw new PolicyError(faults);
   return policy;
-}
+}) satisfies AtStart;

@@ -1,3 +1,4 @@
+import type { AtStart } from "../at-start.ts";
 import type { CompiledRoute, Reach } from "./schema.ts";
 
 /** Finds routes by decoded path segments. */
@@ -46,8 +47,8 @@ function insert(root: Node, entry: Entry): void {
 }
 
 /** Does it take this method? */
-export const admits = ({ methods }: Reach, method: string): boolean =>
-  methods === undefined || methods.has(method);
+export const admits = (({ methods }: Reach, method: string): boolean =>
+  methods === undefined || methods.has(method)) satisfies AtStart;
 
 function earlier(entries: readonly Entry[], method: string, best: Entry | undefined): Entry | undefined {
   for (const entry of entries) {

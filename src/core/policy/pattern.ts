@@ -1,3 +1,4 @@
+import type { AtStart } from "../at-start.ts";
 import type { Parsed } from "../config.ts";
 import { consistsOf } from "./characters.ts";
 
@@ -22,7 +23,7 @@ const PARAMETER = `${LETTERS}0123456789-`;
 const NOT_LITERAL = /[\\?#%;*\s\u0000-\u001f\u007f-\u009f]/;
 
 /** A segment; as text, what is wrong with it. */
-function parseSegment(text: string): Segment | string {
+const parseSegment = ((text: string): Segment | string => {
   if (text === "") return "must have no empty segment, and no final slash: one never changes the decision";
   if (text === "." || text === "..") return "must have no dot segment";
   if (text.startsWith(":")) {
@@ -36,13 +37,13 @@ function parseSegment(text: string): Segment | string {
   return isPlain || !NOT_LITERAL.test(text)
     ? { kind: "literal", text }
     : "must be written decoded, without \\ ? # % ; * and blanks";
-}
+}) satisfies AtStart;
 
 /**
  * Parses a route's path. Its form: literal segments, `:name` for one segment, a final `/*` for zero or more;
  * `/` alone is the root.
  */
-export function parsePattern(text: string): Parsed<Pattern> {
+export const parsePattern = ((text: string): Parsed<Pattern> => {
   if (!text.startsWith("/")) return { ok: false, faults: ["must start with /"] };
   const open = text.endsWith("/*");
   const body = open ? text.slice(0, -2) : text;
@@ -60,4 +61,4 @@ export function parsePattern(text: string): Parsed<Pattern> {
   }
   if (faults.length > 0) return { ok: false, faults: [...new Set(faults)] };
   return { ok: true, value: { text, segments, open } };
-}
+}) satisfies AtStart;

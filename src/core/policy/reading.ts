@@ -1,3 +1,4 @@
+import type { AtStart } from "../at-start.ts";
 import type { Parsed } from "../config.ts";
 import { checkMembers, fieldOf, isTable, itemsOf } from "../shape.ts";
 import { type Pattern, parsePattern } from "./pattern.ts";
@@ -6,22 +7,22 @@ import { POLICY, ROUTE } from "./tables.ts";
 
 const REQUIREMENTS = ["role", "scopes", "groups", "tenantParam"] as const;
 
-function parameterIndex({ segments }: Pattern, name: string): number {
+const parameterIndex = (({ segments }: Pattern, name: string): number => {
   for (let index = 0; index < segments.length; index += 1) {
     const segment = segments[index];
     if (segment?.kind === "param" && segment.name === name) return index;
   }
   return -1;
-}
+}) satisfies AtStart;
 
 /** What is wrong between the members of a route; what is wrong with each alone is another fault. */
-function checkBetween(
+const checkBetween = ((
   route: unknown,
   pattern: Pattern | undefined,
   roles: readonly unknown[],
   at: string,
   faults: string[],
-): void {
+): void => {
   const role = fieldOf(route, "role");
   if (typeof role === "string" && !roles.includes(role)) faults.push(`${at}.role: is not one of roles`);
   const access = fieldOf(route, "access");
@@ -32,15 +33,15 @@ function checkBetween(
   const tenantParam = fieldOf(route, "tenantParam");
   if (pattern !== undefined && typeof tenantParam === "string" && parameterIndex(pattern, tenantParam) === -1)
     faults.push(`${at}.tenantParam: is not a parameter of the path`);
-}
+}) satisfies AtStart;
 
 /** Undefined where the route's own form is not right. */
-function readRoute(
+const readRoute = ((
   table: unknown,
   at: string,
   roles: readonly unknown[],
   faults: string[],
-): Reach | undefined {
+): Reach | undefined => {
   const path = fieldOf(table, "path");
   const parsed = typeof path === "string" ? parsePattern(path) : undefined;
   if (parsed?.ok === false) faults.push(...parsed.faults.map((fault) => `${at}.path: ${fault}`));
@@ -53,7 +54,7 @@ function readRoute(
   if (!isRoute || pattern === undefined) return undefined;
   const { methods } = table as Route;
   return { pattern, methods: methods && new Set(methods.includes("GET") ? [...methods, "HEAD"] : methods) };
-}
+}) satisfies AtStart;
 
 /** A policy as far as it can be read. */
 export interface PolicyReading {
@@ -64,7 +65,7 @@ export interface PolicyReading {
 }
 
 /** Reads a policy as {@link parsePolicy} does, and hands out what it could make of a faulty one. */
-export function readPolicy(policy: unknown): PolicyReading {
+export const readPolicy = ((policy: unknown): PolicyReading => {
   const faults: string[] = [];
   if (isTable(policy)) checkMembers(policy, POLICY, ["routes"], "", faults);
   else faults.push("must be a table with routes");
@@ -74,7 +75,7 @@ export function readPolicy(policy: unknown): PolicyReading {
   for (let index = 0; index < routes.length; index += 1)
     reaches.push(readRoute(routes[index], `routes.${index}`, roles, faults));
   return { faults, reaches };
-}
+}) satisfies AtStart;
 
 /** Without the policy's own arrays, which whoever wrote it may go on changing. */
 const copyOf = <T>(values: readonly T[] | undefined): readonly T[] | undefined => values && [...values];

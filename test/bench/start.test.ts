@@ -1,0 +1,61 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { shippedWorker } from "../../bench/footprint.ts";
+
+/** A function of the bundle that has a name, with the characters around it. */
+interface BundledFunction {
+  readonly name: string;
+  readonly isCalled: boolean;
+  readonly isInParentheses: boolean;
+}
+
+interface Coverage {
+  readonly result: readonly {
+    readonly url: string;
+    readonly functions: readonly {
+      readonly functionName: string;
+      readonly ranges: readonly { startOffset: number; endOffset: number; count: number }[];
+    }[];
+  }[];
+}
+
+let folder: string;
+let functions: readonly BundledFunction[];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "edge-start-test-"));
+  const script = await shippedWorker();
+  const file = join(folder, "worker.mjs");
+  await writeFile(file, script);
+  const coverage = join(folder, "coverage");
+  execFileSync(process.execPath, [file], { env: { ...process.env, NODE_V8_COVERAGE: coverage } });
+  const [report = ""] = await readdir(coverage);
+  const { result } = JSON.parse(await readFile(join(coverage, report), "utf8")) as Coverage;
+  const own = result.find(({ url }) => url === pathToFileURL(file).href);
+  functions = (own?.functions ?? []).flatMap(({ functionName, ranges: [range] }) => {
+    if (functionName === "" || range === undefined) return [];
+    const { startOffset, endOffset, count } = range;
+    const isInParentheses = script[startOffset - 1] === "(" && script[endOffset] === ")";
+    return [{ name: script.slice(startOffset, endOffset), isCalled: count > 0, isInParentheses }];
+  });
+}, 60_000);
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("the functions of the bundle that run at the start of an isolate", () => {
+  it("are in parentheses, so that V8 reads them once", () => {
+    const called = functions.filter(({ isCalled }) => isCalled);
+    expect(called.length).toBeGreaterThan(20);
+    expect(called.filter(({ isInParentheses }) => !isInParentheses)).toEqual([]);
+  });
+
+  it("are the only ones, since what is compiled for no use costs more than to skim it", () => {
+    const uncalled = functions.filter(({ isCalled }) => !isCalled);
+    expect(uncalled.length).toBeGreaterThan(200);
+    expect(uncalled.filter(({ isInParentheses }) => isInParentheses)).toEqual([]);
+  });
+});
