@@ -1,37 +1,45 @@
 import { CONCURRENCIES } from "./requests.ts";
-import type { Figure, Row } from "./result.ts";
-import { ratiosOf } from "./statistics.ts";
+import type { Figure, Measurement } from "./result.ts";
+import { ratiosOf, spreadOf } from "./statistics.ts";
 
-type Take = (row: Row) => number | undefined;
+type Take = (measurement: Measurement) => readonly number[] | undefined;
 
-const ratio: Take = (row) => row.ratio?.median;
-const perSecondRatio: Take = (row) => row.perSecondRatio?.median;
-const value: Take = (row) => row.value.median;
+const ratio: Take = (measurement) => measurement.ratio;
+const perSecondRatio: Take = (measurement) => measurement.perSecondRatio;
+const value: Take = (measurement) => measurement.value;
 
-/** Which row a number is taken from; of several, the first that begins so. */
+/** Which measurement a number is taken from; of several, the first that begins so. */
 interface Place {
-  readonly group: Row["group"];
+  readonly group: Measurement["group"];
   readonly contender: string;
   readonly workload: string;
 }
 
-const edge = (group: Row["group"], workload: string): Place => ({ group, contender: "edge", workload });
-const floor = (group: Row["group"], workload: string): Place => ({ group, contender: "floor", workload });
+const edge = (group: Measurement["group"], workload: string): Place => ({
+  group,
+  contender: "edge",
+  workload,
+});
+const floor = (group: Measurement["group"], workload: string): Place => ({
+  group,
+  contender: "floor",
+  workload,
+});
 const undecided = (workload: string): Place => ({ group: "requests", contender: "no decision", workload });
 
 /** The measured figures against their limits. Of several concurrencies, the worst counts. */
-export function figuresOf(rows: readonly Row[]): Figure[] {
-  const rowAt = ({ group, contender, workload }: Place): Row | undefined =>
-    rows.find(
+export function figuresOf(measurements: readonly Measurement[]): Figure[] {
+  const measurementAt = ({ group, contender, workload }: Place): Measurement | undefined =>
+    measurements.find(
       (each) => each.group === group && each.contender === contender && each.workload.startsWith(workload),
     );
   function take(place: Place, how: Take): number {
-    const row = rowAt(place);
-    return (row && how(row)) ?? Number.NaN;
+    const measurement = measurementAt(place);
+    return spreadOf((measurement && how(measurement)) ?? []).median;
   }
-  /** One row over another, round by round. */
+  /** One over another, round by round. */
   const over = (place: Place, other: Place): number =>
-    ratiosOf(rowAt(place)?.rounds ?? [], rowAt(other)?.rounds ?? []).median;
+    spreadOf(ratiosOf(measurementAt(place)?.value ?? [], measurementAt(other)?.value ?? [])).median;
   const atOnce = (place: Place, concurrency: number): Place => ({
     ...place,
     workload: `${place.workload}, ${concurrency} at once`,

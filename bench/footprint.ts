@@ -4,9 +4,8 @@ import { requestHead } from "./headers.ts";
 import { createInspector } from "./inspector.ts";
 import { sendRequests } from "./load.ts";
 import { CLIENT_ID, ORIGIN_URL, POOL_ID } from "./pool.ts";
-import type { Row } from "./result.ts";
+import type { Measurement } from "./result.ts";
 import type { Scale } from "./scale.ts";
-import { spreadOf } from "./statistics.ts";
 import type { Signer } from "./tokens.ts";
 import { bundle, startWorker } from "./workerd.ts";
 
@@ -43,7 +42,7 @@ export async function readWorker(): Promise<string> {
 }
 
 /** Start-up: many isolates of the shipped Worker at once, less as many of an empty one, for each of them. */
-async function measureStartUp(scale: Scale): Promise<Row[]> {
+async function measureStartUp(scale: Scale): Promise<Measurement[]> {
   const workload = "start-up CPU over an empty Worker";
   const samples = [
     { contender: "edge", workload, script: await shippedWorker(), perIsolate: [] as number[] },
@@ -64,7 +63,7 @@ async function measureStartUp(scale: Scale): Promise<Row[]> {
     contender,
     workload,
     unit: "ms",
-    value: spreadOf(perIsolate),
+    value: perIsolate,
   }));
 }
 
@@ -85,7 +84,7 @@ async function firstRequestMs(script: string): Promise<number> {
 }
 
 /** What is not made at the start is made with the first request: the variables are read, most code is compiled. */
-async function measureFirstRequest(scale: Scale): Promise<Row> {
+async function measureFirstRequest(scale: Scale): Promise<Measurement> {
   const script = await shippedWorker();
   const samples: number[] = [];
   for (let round = 0; round < scale.rounds; round += 1) {
@@ -97,17 +96,17 @@ async function measureFirstRequest(scale: Scale): Promise<Row> {
     contender: "edge",
     workload: "first request of an isolate, refused, CPU over a Worker that answers and logs at once",
     unit: "ms",
-    value: spreadOf(samples),
+    value: samples,
   };
 }
 
-async function measureBundle(): Promise<Row> {
-  const value = spreadOf([gzipSync(await shippedWorker()).length]);
+async function measureBundle(): Promise<Measurement> {
+  const value = [gzipSync(await shippedWorker()).length];
   return { group: "footprint", contender: "edge", workload: "bundle, minified, gzip", unit: "bytes", value };
 }
 
 /** What the cache holds on to, as the isolate's own heap tells, garbage collected before and after. */
-async function measureMemory(signer: Signer, tokens: readonly string[]): Promise<Row> {
+async function measureMemory(signer: Signer, tokens: readonly string[]): Promise<Measurement> {
   const script = await bundle('export { default } from "./bench/memory-worker.ts";');
   const started = await startWorker({
     script,
@@ -136,7 +135,7 @@ async function measureMemory(signer: Signer, tokens: readonly string[]): Promise
       contender: "edge",
       workload: `memory of ${tokens.length.toLocaleString("en-US")} known tokens`,
       unit: "MB",
-      value: spreadOf([megabytes]),
+      value: [megabytes],
     };
   } finally {
     await started.close();
@@ -148,7 +147,7 @@ export async function measureFootprint(
   signer: Signer,
   tokens: readonly string[],
   scale: Scale,
-): Promise<Row[]> {
+): Promise<Measurement[]> {
   return [
     await measureBundle(),
     ...(await measureStartUp(scale)),

@@ -2,9 +2,9 @@ import { createPublicKey, verify } from "node:crypto";
 import { createVerifier } from "fast-jwt";
 import { createCoreBench } from "./core-bench.ts";
 import { CLIENT_ID, ISSUER } from "./pool.ts";
-import type { Row } from "./result.ts";
+import type { Measurement } from "./result.ts";
 import type { Scale } from "./scale.ts";
-import { ratiosOf, spreadOf } from "./statistics.ts";
+import { ratiosOf } from "./statistics.ts";
 import type { Task } from "./task.ts";
 import type { BenchTokens } from "./verification-worker.ts";
 
@@ -50,7 +50,7 @@ async function createTasks({ jwks, tokens }: BenchTokens): Promise<Record<string
 }
 
 /** Measures fast-jwt and the core in this very process: fast-jwt does not run in workerd. */
-export async function measureNode(workloads: BenchTokens, scale: Scale): Promise<Row[]> {
+export async function measureNode(workloads: BenchTokens, scale: Scale): Promise<Measurement[]> {
   const tasks = await createTasks(workloads);
   const counts = new Map<string, number>();
   const samples = new Map<string, number[]>();
@@ -76,8 +76,8 @@ export async function measureNode(workloads: BenchTokens, scale: Scale): Promise
       contender,
       workload: workload.join(" "),
       unit: "µs",
-      value: spreadOf(timeUs),
+      value: timeUs,
       ratio: ratiosOf(timeUs, bare),
-    } satisfies Row;
+    } satisfies Measurement;
   });
 }

@@ -3,9 +3,9 @@ import { requestHead } from "./headers.ts";
 import { sendRequests } from "./load.ts";
 import { startOrigin } from "./origin-process.ts";
 import { TARGET } from "./policy.ts";
-import type { Row } from "./result.ts";
+import type { Measurement } from "./result.ts";
 import type { Scale } from "./scale.ts";
-import { ratiosOf, spreadOf } from "./statistics.ts";
+import { ratiosOf } from "./statistics.ts";
 import type { Signer } from "./tokens.ts";
 import { undecided } from "./undecided.ts";
 import { startWorker } from "./workerd.ts";
@@ -16,7 +16,7 @@ const CONCURRENCY = 16;
  * What a whole request is made of: the duties of a gateway, one more at a time, all in one isolate and in turns. No
  * decision is among them.
  */
-export async function measureParts(signer: Signer, token: string, scale: Scale): Promise<Row[]> {
+export async function measureParts(signer: Signer, token: string, scale: Scale): Promise<Measurement[]> {
   const origin = await startOrigin(signer.jwks);
   const worker = await startWorker(await undecided("parts", origin));
   const samples = DUTIES.map((): number[] => []);
@@ -37,14 +37,14 @@ export async function measureParts(signer: Signer, token: string, scale: Scale):
     origin.close();
   }
   const [passThrough] = samples;
-  return DUTIES.map((workload, duties): Row => {
+  return DUTIES.map((workload, duties): Measurement => {
     const sample = samples[duties] ?? [];
     return {
       group: "parts",
       contender: "no decision",
       workload,
       unit: "µs",
-      value: spreadOf(sample),
+      value: sample,
       ratio: ratiosOf(sample, passThrough ?? sample),
     };
   });

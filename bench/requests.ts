@@ -3,9 +3,9 @@ import { type NextRequest, sendRequests } from "./load.ts";
 import { type Origin, startOrigin } from "./origin-process.ts";
 import { policyOf, TARGET } from "./policy.ts";
 import { CLIENT_ID, ISSUER, POOL_ID } from "./pool.ts";
-import type { Row } from "./result.ts";
+import type { Measurement } from "./result.ts";
 import type { Scale } from "./scale.ts";
-import { ratiosOf, spreadOf } from "./statistics.ts";
+import { ratiosOf } from "./statistics.ts";
 import type { Signer } from "./tokens.ts";
 import { undecided } from "./undecided.ts";
 import { type BenchWorker, type BenchWorkerOptions, bundle, startWorker } from "./workerd.ts";
@@ -150,13 +150,13 @@ export async function measureRequests(
   signer: Signer,
   tokens: readonly string[],
   scale: Scale,
-): Promise<Row[]> {
+): Promise<Measurement[]> {
   const origin = await startOrigin(signer.jwks);
   const workers = await startWorkers(origin, signer.jwks);
   try {
     const contenders = contendersOf(workers, tokens);
     for (const contender of contenders) await measureOnce(contender, scale.warmUpRequests, 16);
-    const rows: Row[] = [];
+    const found: Measurement[] = [];
     for (const concurrency of CONCURRENCIES) {
       const samples = contenders.map((): Sample => ({ cpuUs: [], perSecond: [] }));
       for (let round = 0; round < scale.rounds; round += 1)
@@ -166,20 +166,19 @@ export async function measureRequests(
       for (const [index, { name, workload }] of contenders.entries()) {
         const sample = samples[index];
         if (sample === undefined || baseline === undefined) continue;
-        rows.push({
+        found.push({
           group: "requests",
           contender: name,
           workload: `${workload}, ${concurrency} at once`,
           unit: "µs",
-          value: spreadOf(sample.cpuUs),
-          rounds: sample.cpuUs,
+          value: sample.cpuUs,
           ratio: ratiosOf(sample.cpuUs, baseline.cpuUs),
-          perSecond: spreadOf(sample.perSecond),
+          perSecond: sample.perSecond,
           perSecondRatio: ratiosOf(sample.perSecond, baseline.perSecond),
         });
       }
     }
-    return rows;
+    return found;
   } finally {
     await Promise.all(Object.values(workers).map((worker) => worker.close()));
     origin.close();

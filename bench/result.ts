@@ -1,23 +1,52 @@
-import type { Spread } from "./statistics.ts";
+import { type Spread, spreadOf } from "./statistics.ts";
 
-/** One line of the table. */
-export interface Row {
+/** What was found of one contender and workload. */
+interface Found<Values> {
   readonly group: "verification" | "node" | "requests" | "parts" | "footprint";
   readonly workload: string;
   readonly contender: string;
-  /** What is measured, with its unit, in the median and quartiles. */
   readonly unit: "µs" | "bytes" | "ms" | "MB";
-  readonly value: Spread;
-  /** `value` in each round, where a figure compares it with another row than the baseline. */
-  readonly rounds?: readonly number[];
+  readonly value: Values;
   /** The same over the baseline of the group, round by round. */
-  readonly ratio?: Spread;
+  readonly ratio?: Values;
   /** Micro-seconds of the process's CPU, where `value` is time. */
-  readonly cpu?: Spread;
-  readonly cpuRatio?: Spread;
+  readonly cpu?: Values;
+  readonly cpuRatio?: Values;
   /** Requests a second, and those over the baseline's. */
-  readonly perSecond?: Spread;
-  readonly perSecondRatio?: Spread;
+  readonly perSecond?: Values;
+  readonly perSecondRatio?: Values;
+}
+
+/** A number for each round. */
+export type Measurement = Found<readonly number[]>;
+/** One line of the table: the rounds' median and quartiles. */
+export type Row = Found<Spread>;
+
+const VALUES = ["value", "ratio", "cpu", "cpuRatio", "perSecond", "perSecondRatio"] as const;
+
+const isSame = (one: Measurement, other: Measurement): boolean =>
+  one.group === other.group && one.workload === other.workload && one.contender === other.contender;
+
+/** All rounds of all passes, which have measured the same. */
+export function joinPasses(passes: readonly (readonly Measurement[])[]): Measurement[] {
+  const [first = []] = passes;
+  return first.map((measurement) => {
+    const all = passes.flatMap((pass) => pass.filter((each) => isSame(each, measurement)));
+    const values = VALUES.filter((name) => measurement[name] !== undefined).map((name) => [
+      name,
+      all.flatMap((each) => each[name] ?? []),
+    ]);
+    return { ...measurement, ...Object.fromEntries(values) };
+  });
+}
+
+/** The rounds as median and quartiles. */
+export function rowOf(measurement: Measurement): Row {
+  const values = VALUES.flatMap((name) => {
+    const rounds = measurement[name];
+    return rounds === undefined ? [] : [[name, spreadOf(rounds)]];
+  });
+  return { ...measurement, ...Object.fromEntries(values) };
 }
 
 /** One of the figures to hold, and what was measured. */

@@ -10,7 +10,7 @@ import { measureParts } from "./parts.ts";
 import { pictureOf } from "./picture.ts";
 import { markdownOf, updatePage } from "./report.ts";
 import { KNOWN_TOKENS, measureRequests } from "./requests.ts";
-import type { Results, Row } from "./result.ts";
+import { joinPasses, type Measurement, type Results, rowOf } from "./result.ts";
 import { FULL, QUICK, type Scale } from "./scale.ts";
 import { createSigner, idToken, manyOf } from "./tokens.ts";
 import { createWorkloads, measureVerification } from "./verification.ts";
@@ -30,8 +30,10 @@ async function versionOf(name: string): Promise<string> {
 const workerdVersion = (): string =>
   String(createRequire(createRequire(import.meta.url).resolve("miniflare"))("workerd/package.json").version);
 
-async function measure(scale: Scale): Promise<Row[]> {
-  const say = (text: string): void => console.error(text);
+const say = (text: string): void => console.error(text);
+
+/** One pass over everything. */
+async function measureOnce(scale: Scale): Promise<Measurement[]> {
   const count = Math.max(scale.knownTokens, KNOWN_TOKENS + scale.firstSeenTokens);
   say(`Signing ${count} tokens …`);
   const signer = await createSigner();
@@ -51,6 +53,15 @@ async function measure(scale: Scale): Promise<Row[]> {
   return [...verification, ...requests, ...parts, ...node, ...(await measureFootprint(signer, known, scale))];
 }
 
+async function measure(scale: Scale): Promise<Measurement[]> {
+  const passes: Measurement[][] = [];
+  for (let pass = 1; pass <= scale.passes; pass += 1) {
+    say(`Pass ${pass} of ${scale.passes}`);
+    passes.push(await measureOnce(scale));
+  }
+  return joinPasses(passes);
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { quick: { type: "boolean" }, out: { type: "string" }, help: { type: "boolean", short: "h" } },
@@ -60,7 +71,7 @@ async function main(): Promise<void> {
   const cores = cpus();
   if (loadAverage > cores.length / 2)
     console.error(`The machine is busy (load ${loadAverage.toFixed(1)}): the numbers will be worth little.`);
-  const rows = await measure(values.quick ? QUICK : FULL);
+  const measurements = await measure(values.quick ? QUICK : FULL);
   const versions = await Promise.all(CONTENDERS.map(async (name) => [name, await versionOf(name)] as const));
   const results: Results = {
     date: new Date().toISOString(),
@@ -73,12 +84,11 @@ async function main(): Promise<void> {
     },
     loadAverage,
     versions: Object.fromEntries(versions),
-    rows,
-    figures: figuresOf(rows),
+    rows: measurements.map(rowOf),
+    figures: figuresOf(measurements),
   };
   const markdown = markdownOf(results);
-  // rounds are what the figures are made of; the spread tells of them
-  const json = `${JSON.stringify(results, (name, value) => (name === "rounds" ? undefined : value), 2)}\n`;
+  const json = `${JSON.stringify(results, null, 2)}\n`;
   console.log(markdown);
   const folder = values.out ?? (values.quick ? join(ROOT, "reports/bench") : undefined);
   if (folder !== undefined) {

@@ -20,5 +20,5 @@ export function spreadOf(values: readonly number[]): Spread {
 }
 
 /** Ratios of each round to the same round of the baseline: what disturbs both of them falls out. */
-export const ratiosOf = (values: readonly number[], baseline: readonly number[]): Spread =>
-  spreadOf(values.map((value, round) => value / (baseline[round] ?? Number.NaN)));
+export const ratiosOf = (values: readonly number[], baseline: readonly number[]): number[] =>
+  values.map((value, round) => value / (baseline[round] ?? Number.NaN));

@@ -1,7 +1,7 @@
 import { ALLOW_LIST_SIZES } from "./core-bench.ts";
-import type { Row } from "./result.ts";
+import type { Measurement } from "./result.ts";
 import type { Scale } from "./scale.ts";
-import { ratiosOf, spreadOf } from "./statistics.ts";
+import { ratiosOf } from "./statistics.ts";
 import { forge, idToken, machineToken, type Signer } from "./tokens.ts";
 import type { BenchTokens } from "./verification-worker.ts";
 import { type BenchWorker, bundle, startWorker } from "./workerd.ts";
@@ -61,7 +61,7 @@ const minus = (values: readonly number[], base: readonly number[]): number[] =>
   values.map((value, round) => value - (base[round] ?? 0));
 
 /** Measures every contender in one workerd process, in turns. */
-export async function measureVerification(workloads: BenchTokens, scale: Scale): Promise<Row[]> {
+export async function measureVerification(workloads: BenchTokens, scale: Scale): Promise<Measurement[]> {
   const script = await bundle('export { default } from "./bench/verification-worker.ts";');
   const worker = await startWorker({ script });
   try {
@@ -82,13 +82,13 @@ export async function measureVerification(workloads: BenchTokens, scale: Scale):
         sample.cpuUs.push((worker.cpuNs() - cpuBefore) / 1000 / count);
       }
     }
-    return rowsOf(samples);
+    return measurementsOf(samples);
   } finally {
     await worker.close();
   }
 }
 
-function rowsOf(samples: ReadonlyMap<string, Sample>): Row[] {
+function measurementsOf(samples: ReadonlyMap<string, Sample>): Measurement[] {
   const bare = samples.get("bare");
   const honoEmpty = samples.get("hono empty");
   if (bare === undefined || honoEmpty === undefined) throw new Error("there is no baseline");
@@ -103,11 +103,10 @@ function rowsOf(samples: ReadonlyMap<string, Sample>): Row[] {
         group: "verification",
         ...labelOf(task),
         unit: "µs",
-        value: spreadOf(timeUs),
-        rounds: timeUs,
+        value: timeUs,
         ratio: ratiosOf(timeUs, bare.timeUs),
-        cpu: spreadOf(cpuUs),
+        cpu: cpuUs,
         cpuRatio: ratiosOf(cpuUs, bare.cpuUs),
-      } satisfies Row;
+      } satisfies Measurement;
     });
 }
