@@ -54,10 +54,11 @@ export async function measureNode(workloads: BenchTokens, scale: Scale): Promise
   const tasks = await createTasks(workloads);
   const counts = new Map<string, number>();
   const samples = new Map<string, number[]>();
+  const warmUp = Math.max(2_000, scale.warmUp); // every known token twice
   for (const [name, task] of Object.entries(tasks)) {
     const startedAtMs = performance.now();
-    await task(2_000); // every known token twice
-    const perOperationMs = (performance.now() - startedAtMs) / 2_000;
+    await task(warmUp);
+    const perOperationMs = (performance.now() - startedAtMs) / warmUp;
     counts.set(name, Math.ceil(Math.min(50_000, Math.max(20, scale.batchMs / perOperationMs))));
     samples.set(name, []);
   }

@@ -28,7 +28,7 @@ export async function measureParts(signer: Signer, token: string, scale: Scale):
     return (worker.cpuNs() - cpuBefore) / 1000 / requests;
   };
   try {
-    await cpuUs(DUTIES.length - 1, scale.warmUpRequests); // all share their code
+    await cpuUs(DUTIES.length - 1, scale.warmUp); // all share their code
     for (const duties of DUTIES.keys()) await cpuUs(duties, scale.requests);
     for (let round = 0; round < scale.rounds; round += 1)
       for (const [duties, sample] of samples.entries()) sample.push(await cpuUs(duties, scale.requests));

@@ -155,7 +155,7 @@ export async function measureRequests(
   const workers = await startWorkers(origin, signer.jwks);
   try {
     const contenders = contendersOf(workers, tokens);
-    for (const contender of contenders) await measureOnce(contender, scale.warmUpRequests, 16);
+    for (const contender of contenders) await measureOnce(contender, scale.warmUp, 16);
     const found: Measurement[] = [];
     for (const concurrency of CONCURRENCIES) {
       const samples = contenders.map((): Sample => ({ cpuUs: [], perSecond: [] }));

@@ -8,8 +8,8 @@ export interface Scale {
   readonly batchMs: number;
   /** Requests of a batch of whole requests. */
   readonly requests: number;
-  /** Requests of each contender before the first round: what is hot is machine code by then. */
-  readonly warmUpRequests: number;
+  /** Operations, or requests, of each contender before the first round: what is hot is machine code by then. */
+  readonly warmUp: number;
   /** Tokens of the largest workload of known tokens. */
   readonly knownTokens: number;
   /** Tokens of the ring that first-seen ones are taken from: more than an isolate remembers, but for a quick run. */
@@ -25,7 +25,7 @@ export const FULL: Scale = {
   rounds: 11,
   batchMs: 60,
   requests: 1_000,
-  warmUpRequests: 30_000,
+  warmUp: 30_000,
   knownTokens: 10_000,
   firstSeenTokens: 13_000,
   isolates: 100,
@@ -38,7 +38,7 @@ export const QUICK: Scale = {
   rounds: 1,
   batchMs: 2,
   requests: 60,
-  warmUpRequests: 60,
+  warmUp: 60,
   knownTokens: 1_000,
   firstSeenTokens: 1_000,
   isolates: 2,

@@ -45,7 +45,7 @@ async function runTask({ url }: BenchWorker, task: string, count: number): Promi
  */
 async function warmUp(worker: BenchWorker, task: string, scale: Scale): Promise<number> {
   const known = task.includes("known") ? Number(/\d+/.exec(task)?.[0]) : 0;
-  await runTask(worker, task, Math.max(2 * (known || FIRST_SEEN), scale.batchMs * 50));
+  await runTask(worker, task, Math.max(2 * (known || FIRST_SEEN), scale.warmUp));
   const probe = 500;
   const perOperationMs = (await runTask(worker, task, probe)) / probe;
   return Math.ceil(Math.min(50_000, Math.max(100, known, scale.batchMs / perOperationMs)));
