@@ -24,17 +24,24 @@ export type Row = Found<Spread>;
 
 const VALUES = ["value", "ratio", "cpu", "cpuRatio", "perSecond", "perSecondRatio"] as const;
 
-const isSame = (one: Measurement, other: Measurement): boolean =>
-  one.group === other.group && one.workload === other.workload && one.contender === other.contender;
+const nameOf = ({ group, contender, workload }: Measurement): string => `${group}: ${contender}: ${workload}`;
 
-/** All rounds of all passes, which have measured the same. */
+/** What a pass has measured, in how many rounds. */
+const shapeOf = (pass: readonly Measurement[]): string =>
+  pass.map((each) => `${nameOf(each)}: ${VALUES.map((name) => each[name]?.length ?? 0)}`).join("\n");
+
+/**
+ * All rounds of all passes. Throws where they have not measured the same in as many rounds: two contenders are compared
+ * round by round.
+ */
 export function joinPasses(passes: readonly (readonly Measurement[])[]): Measurement[] {
   const [first = []] = passes;
-  return first.map((measurement) => {
-    const all = passes.flatMap((pass) => pass.filter((each) => isSame(each, measurement)));
+  if (passes.some((pass) => shapeOf(pass) !== shapeOf(first)))
+    throw new Error("the passes have not measured the same");
+  return first.map((measurement, index) => {
     const values = VALUES.filter((name) => measurement[name] !== undefined).map((name) => [
       name,
-      all.flatMap((each) => each[name] ?? []),
+      passes.flatMap((pass) => pass[index]?.[name] ?? []),
     ]);
     return { ...measurement, ...Object.fromEntries(values) };
   });

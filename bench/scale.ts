@@ -1,6 +1,6 @@
 /** How much is measured. */
 export interface Scale {
-  /** Passes over everything, each with processes of its own: V8 compiles the same code otherwise in each process. */
+  /** Passes over everything, workerd started anew for each: V8 compiles the same code otherwise in each process. */
   readonly passes: number;
   /** Rounds of each measurement in a pass; every contender has its turn in each. */
   readonly rounds: number;
@@ -19,17 +19,17 @@ export interface Scale {
   readonly starts: number;
 }
 
-/** The run whose table is published: about twenty minutes on two quiet cores. */
+/** The run whose table is published: about twenty-five minutes on two quiet cores. */
 export const FULL: Scale = {
-  passes: 3,
-  rounds: 11,
+  passes: 5,
+  rounds: 7,
   batchMs: 60,
   requests: 1_000,
   warmUp: 30_000,
   knownTokens: 10_000,
   firstSeenTokens: 13_000,
   isolates: 100,
-  starts: 15,
+  starts: 9,
 };
 
 /** Shows that everything runs; its numbers mean nothing. */
