@@ -25,6 +25,7 @@ const floor = (group: Measurement["group"], workload: string): Place => ({
   contender: "floor",
   workload,
 });
+const byHand = (workload: string): Place => ({ group: "verification", contender: "by-hand", workload });
 const undecided = (workload: string): Place => ({ group: "requests", contender: "no decision", workload });
 
 /** The measured figures against their limits. Of several concurrencies, the worst counts. */
@@ -98,18 +99,17 @@ export function figuresOf(measurements: readonly Measurement[]): Figure[] {
   const m2m = (tenants: number): Place => edge("verification", `m2m ${tenants}`);
   const startUp = "start-up";
   return [
-    figure(
+    decision(
       "first-seen token, verification step, over bare verify",
-      "most",
       1.3,
-      take(edge("verification", "verify first"), ratio),
-      1,
+      "verify first",
+      byHand("verify first"),
     ),
     decision(
       "known token, whole decision with 50 routes and log record made, over bare verify",
       0.25,
       "known 1000 api",
-      { group: "verification", contender: "by-hand", workload: "known 1000 api" },
+      byHand("known 1000 api"),
     ),
     decision(
       "malformed token refused, whole decision, over bare verify",

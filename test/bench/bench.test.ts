@@ -31,6 +31,7 @@ describe("npm run bench", () => {
         ...["first", "junk", "forged", "expired"].flatMap((kind) => [`jose: ${kind}`, `aws: ${kind}`]),
         "hono: first",
         "floor: junk",
+        "by-hand: verify first",
         "by-hand: known 1 api",
         "by-hand: known 1000 api",
         "edge: verify first",
