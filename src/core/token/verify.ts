@@ -111,8 +111,7 @@ export function* verifyToken(
   const kid = usableKid(decoded);
   if (trusted === undefined || kid === undefined) return refusal("invalid_signature");
 
-  const sought = verifier.jwks.find(trusted.issuer, kid, sources, scope);
-  const found = sought instanceof Promise ? yield* settled(sought) : sought; // a key at hand needs no generator
+  const found = yield* settled(verifier.jwks.find(trusted.issuer, kid, sources, scope));
   if (isRefusal(found)) return found;
   const buffers = idleBuffers ?? createBuffers();
   idleBuffers = undefined; // they are this check's own until it has ended, whenever it looks into them
