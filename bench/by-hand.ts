@@ -6,7 +6,7 @@ import { type CoreBench, REQUEST } from "./core-bench.ts";
 import { headersFor } from "./headers.ts";
 import { policyOf } from "./policy.ts";
 import { CLIENT_ID, ISSUER, ORIGIN_URL } from "./pool.ts";
-import { fail, type Task } from "./task.ts";
+import { fail, type Task, textOf } from "./task.ts";
 
 interface Known {
   readonly untilMs: number;
@@ -40,8 +40,6 @@ const LINE_OVERHEAD = ": \r\n".length;
 const { host: HOST } = new URL(ORIGIN_URL);
 const FRESH_MS = 10 * 60_000;
 
-const text = (value: unknown): string => (typeof value === "string" ? value : fail("no such claim"));
-
 function knownOf(token: string, key: object, untilMs: number): Known {
   const decoded = decodeToken(token);
   if ("code" in decoded) return fail(decoded.code);
@@ -49,18 +47,18 @@ function knownOf(token: string, key: object, untilMs: number): Known {
   return {
     untilMs,
     key,
-    kid: text(decoded.unverifiedHeader["kid"]),
-    issuer: text(claims["iss"]),
-    sub: text(claims["sub"]),
-    tokenUse: text(claims["token_use"]),
-    clientId: text(claims["aud"]),
+    kid: textOf(decoded.unverifiedHeader["kid"]),
+    issuer: textOf(claims["iss"]),
+    sub: textOf(claims["sub"]),
+    tokenUse: textOf(claims["token_use"]),
+    clientId: textOf(claims["aud"]),
     exp: Number(claims["exp"]),
     iat: Number(claims["iat"]),
     nbf: undefined,
-    tenant: text(claims["custom:tenant_id"]),
-    role: text(claims["custom:role"]),
+    tenant: textOf(claims["custom:tenant_id"]),
+    role: textOf(claims["custom:role"]),
     groups: claims["cognito:groups"] as string[],
-    username: text(claims["cognito:username"]),
+    username: textOf(claims["cognito:username"]),
   };
 }
 

@@ -8,7 +8,8 @@ const REFUSED = {
   error: "malformed_token",
   status: 401,
 };
-const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+/** Three segments of base64url: the form of a token. */
+export const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /**
  * What refusing a malformed token cannot be had without, and nothing else: it and the request id are asked for, its form

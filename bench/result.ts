@@ -22,7 +22,22 @@ export type Measurement = Found<readonly number[]>;
 /** One line of the table: the rounds' median and quartiles. */
 export type Row = Found<Spread>;
 
-const VALUES = ["value", "ratio", "cpu", "cpuRatio", "perSecond", "perSecondRatio"] as const;
+const BESIDE_VALUE = ["ratio", "cpu", "cpuRatio", "perSecond", "perSecondRatio"] as const;
+const VALUES = ["value", ...BESIDE_VALUE] as const;
+
+/** The same found, with other values in place of those that there are. */
+function mapValues<From, To>(
+  found: Found<From>,
+  map: (values: From, name: (typeof VALUES)[number]) => To,
+): Found<To> {
+  const { group, workload, contender, unit } = found;
+  const mapped: Partial<Record<(typeof BESIDE_VALUE)[number], To>> = {};
+  for (const name of BESIDE_VALUE) {
+    const values = found[name];
+    if (values !== undefined) mapped[name] = map(values, name);
+  }
+  return { group, workload, contender, unit, value: map(found.value, "value"), ...mapped };
+}
 
 const nameOf = ({ group, contender, workload }: Measurement): string => `${group}: ${contender}: ${workload}`;
 
@@ -38,23 +53,13 @@ export function joinPasses(passes: readonly (readonly Measurement[])[]): Measure
   const [first = []] = passes;
   if (passes.some((pass) => shapeOf(pass) !== shapeOf(first)))
     throw new Error("the passes have not measured the same");
-  return first.map((measurement, index) => {
-    const values = VALUES.filter((name) => measurement[name] !== undefined).map((name) => [
-      name,
-      passes.flatMap((pass) => pass[index]?.[name] ?? []),
-    ]);
-    return { ...measurement, ...Object.fromEntries(values) };
-  });
+  return first.map((measurement, index) =>
+    mapValues(measurement, (_rounds, name) => passes.flatMap((pass) => pass[index]?.[name] ?? [])),
+  );
 }
 
 /** The rounds as median and quartiles. */
-export function rowOf(measurement: Measurement): Row {
-  const values = VALUES.flatMap((name) => {
-    const rounds = measurement[name];
-    return rounds === undefined ? [] : [[name, spreadOf(rounds)]];
-  });
-  return { ...measurement, ...Object.fromEntries(values) };
-}
+export const rowOf = (measurement: Measurement): Row => mapValues(measurement, spreadOf);
 
 /** One of the figures to hold, and what was measured. */
 export interface Figure {

@@ -32,7 +32,7 @@ const workerdVersion = (): string =>
 
 const say = (text: string): void => console.error(text);
 
-/** One pass over everything. */
+/** One pass over everything, with tokens of its own: they live for an hour. */
 async function measureOnce(scale: Scale): Promise<Measurement[]> {
   const count = Math.max(scale.knownTokens, KNOWN_TOKENS + scale.firstSeenTokens);
   say(`Signing ${count} tokens …`);

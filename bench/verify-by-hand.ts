@@ -3,9 +3,10 @@ import { compilePolicy } from "../src/core/policy/define.ts";
 import { type Principal, readPrincipal } from "../src/core/principal.ts";
 import { decodeBase64url } from "../src/core/token/base64url.ts";
 import { decodeToken, MAX_TOKEN_CHARS } from "../src/core/token/bearer.ts";
+import { COMPACT } from "./floor.ts";
 import { policyOf } from "./policy.ts";
 import { ISSUER } from "./pool.ts";
-import { fail, type Task } from "./task.ts";
+import { fail, type Task, textOf } from "./task.ts";
 
 interface Remembered {
   readonly issuer: string;
@@ -17,14 +18,11 @@ interface Remembered {
 }
 
 const ALGORITHM = "RSASSA-PKCS1-v1_5";
-const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const LIFETIME_MS = 300_000;
 const NONE: readonly string[] = [];
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
-const text = (value: unknown): string =>
-  typeof value === "string" && value !== "" ? value : fail("no such claim");
 const time = (value: unknown): number => (typeof value === "number" ? value : fail("no such time"));
 
 /**
@@ -57,7 +55,7 @@ export async function createVerifyByHand(jwk: JsonWebKey, tokens: readonly strin
     if (header === undefined || header.alg !== "RS256") return fail("another header");
     const json = decodeBase64url(token.slice(headerEnd + 1, payloadEnd), payload) ?? fail("no payload");
     const claims = JSON.parse(utf8.decode(json)) as Readonly<Record<string, unknown>>;
-    const issuer = text(claims["iss"]);
+    const issuer = textOf(claims["iss"]);
     const signedWith = keySets.get(issuer)?.get(header.kid) ?? fail("no key");
     const { written } = encoder.encodeInto(token.slice(0, payloadEnd), input);
     const bytes = decodeBase64url(token.slice(payloadEnd + 1), signature) ?? fail("no signature");
@@ -66,27 +64,27 @@ export async function createVerifyByHand(jwk: JsonWebKey, tokens: readonly strin
     const groups = claims["cognito:groups"];
     const principal: Principal = {
       caller: "user",
-      sub: text(claims["sub"]),
-      tokenUse: text(claims["token_use"]),
-      clientId: text(claims["aud"]),
+      sub: textOf(claims["sub"]),
+      tokenUse: textOf(claims["token_use"]),
+      clientId: textOf(claims["aud"]),
       exp: time(claims["exp"]),
       iat: time(claims["iat"]),
       nbf: undefined,
       resource: undefined,
       scopes: NONE,
-      groups: Array.isArray(groups) ? groups.map(text) : fail("no groups"),
-      username: text(claims["cognito:username"]),
-      tenantClaim: text(claims["custom:tenant_id"]),
-      roleClaim: text(claims["custom:role"]),
-      jti: text(claims["jti"]),
-      originJti: text(claims["origin_jti"]),
+      groups: Array.isArray(groups) ? groups.map(textOf) : fail("no groups"),
+      username: textOf(claims["cognito:username"]),
+      tenantClaim: textOf(claims["custom:tenant_id"]),
+      roleClaim: textOf(claims["custom:role"]),
+      jti: textOf(claims["jti"]),
+      originJti: textOf(claims["origin_jti"]),
     };
     const untilMs = Math.min(principal.exp * 1000, nowMs + LIFETIME_MS);
     if (untilMs <= nowMs) return fail("too old");
     const remembered = {
       issuer,
-      kid: text(header.kid),
-      key,
+      kid: textOf(header.kid),
+      key: signedWith,
       principal,
       isPlain: isPlain(principal),
       untilMs,
