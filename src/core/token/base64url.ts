@@ -4,8 +4,8 @@ import { decode } from "jose/base64url";
 const TWO_CHARACTERS_END = "AQgw";
 const THREE_CHARACTERS_END = "AEIMQUYcgkosw048";
 
-/** Can this be the only spelling of some bytes? The caller has checked the alphabet. */
-export function isCanonical(text: string): boolean {
+/** Has it a length that some bytes have, and no unused bit set? */
+function isCanonical(text: string): boolean {
   const last = text.charAt(text.length - 1);
   switch (text.length % 4) {
     case 0:
@@ -19,15 +19,35 @@ export function isCanonical(text: string): boolean {
   }
 }
 
+// Sticky, with nothing that has to follow: it never looks back. `\w` alone is what V8 goes through fastest.
+const LONGEST_RUN = /\w*(?:-\w*)*/y;
+
+/**
+ * Are all its characters of base64url's alphabet? To be asked of text that is likely to be something else: the error
+ * that a decoder throws takes six times as long.
+ */
+export function isBase64url(text: string): boolean {
+  LONGEST_RUN.lastIndex = 0;
+  LONGEST_RUN.test(text);
+  return LONGEST_RUN.lastIndex === text.length;
+}
+
 /** A buffer; where the runtime can decode into one (TC39: Uint8Array to/from base64); Node 24 cannot. */
 interface Target extends Uint8Array<ArrayBuffer> {
   setFromBase64?(text: string, options: { readonly alphabet: "base64url" }): { readonly written: number };
 }
 
-function write(text: string, target: Target): number {
-  if (target.setFromBase64 !== undefined)
+/** Bytes written; undefined for a character of another alphabet. Blanks and padding may have been skipped. */
+function write(text: string, target: Target): number | undefined {
+  if (target.setFromBase64 === undefined) return isBase64url(text) ? copy(decode(text), target) : undefined;
+  try {
     return target.setFromBase64(text, { alphabet: "base64url" }).written;
-  const bytes = decode(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function copy(bytes: Uint8Array, target: Uint8Array): number {
   target.set(bytes);
   return bytes.length;
 }
@@ -36,9 +56,9 @@ function write(text: string, target: Target): number {
 export const decodedLength = (chars: number): number => Math.floor((chars * 3) / 4);
 
 /**
- * Decodes base64url whose alphabet the caller has checked. Undefined where the length is impossible or unused
- * bits are set, so that bytes have exactly one spelling (RFC 7515 section 2; RFC 4648 section 3.5). The bytes are a
- * view of `target`, by default of a buffer of their own.
+ * Decodes base64url. Undefined for anything but the one spelling that bytes have: for a character of another alphabet,
+ * a blank, padding, an impossible length, or unused bits that are set (RFC 7515 section 2; RFC 4648 section 3.5). The
+ * bytes are a view of `target`, by default of a buffer of their own.
  *
  * @throws {RangeError} where `target` has no room for them: the runtime would cut them off and say nothing.
  */
@@ -46,6 +66,8 @@ export function decodeBase64url(
   text: string,
   target: Uint8Array<ArrayBuffer> = new Uint8Array(decodedLength(text.length)),
 ): Uint8Array<ArrayBuffer> | undefined {
-  if (target.length < decodedLength(text.length)) throw new RangeError("no room for the decoded bytes");
-  return isCanonical(text) ? target.subarray(0, write(text, target)) : undefined;
+  const length = decodedLength(text.length);
+  if (target.length < length) throw new RangeError("no room for the decoded bytes");
+  // each blank or padding that was skipped is a byte too few
+  return isCanonical(text) && write(text, target) === length ? target.subarray(0, length) : undefined;
 }

@@ -1,6 +1,7 @@
+import fc from "fast-check";
 import { base64url } from "jose";
 import { describe, expect, it } from "vitest";
-import { decodeBase64url } from "../../../src/core/token/base64url.ts";
+import { decodeBase64url, isBase64url } from "../../../src/core/token/base64url.ts";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -60,5 +61,35 @@ describe("base64url", () => {
 
   it("takes every last character of a full group", () => {
     for (const last of ALPHABET) expect(decodeBase64url(`AAA${last}`)).toHaveLength(3);
+  });
+
+  it("refuses a character of no, or of another, base64 anywhere in a text of any length", () => {
+    const others = [..." \t\n\f\r\u00a0+/=.!*~\0", "\u0141", "\u2028", "\ud800"];
+    for (const other of others)
+      for (const length of [0, 1, 2, 3, 4, 5, 6, 7, 30])
+        for (let at = 0; at <= length; at += 1)
+          for (const count of [1, 2, 3, 4]) {
+            const text = "A".repeat(at) + other.repeat(count) + "A".repeat(length - at);
+            expect(decodeBase64url(text), JSON.stringify(text)).toBeUndefined();
+            expect(isBase64url(text), JSON.stringify(text)).toBe(false);
+          }
+  });
+
+  it("takes what encoding spells, and nothing else", () => {
+    const character = fc.constantFrom(...ALPHABET, ..." =+/.\n");
+    fc.assert(
+      fc.property(fc.string({ unit: character, maxLength: 24 }), (text) => {
+        const bytes = decodeBase64url(text);
+        const isSpelled = Buffer.from(text, "base64url").toString("base64url") === text;
+        expect(bytes !== undefined).toBe(isSpelled);
+        if (bytes !== undefined) expect(base64url.encode(bytes)).toBe(text);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("knows its own alphabet", () => {
+    for (const text of ["", ALPHABET, "-", "--", "_", "a-b--c_", `-${ALPHABET}-`])
+      expect(isBase64url(text)).toBe(true);
   });
 });

@@ -37,8 +37,15 @@ describe("decodeToken", () => {
       unverifiedHeader: { alg: "RS256", kid: "k" },
       unverifiedClaims: { sub: "s" },
       signingInput: `${HEADER}.${CLAIMS}`,
-      signature: "AQID",
+      signature: new Uint8Array([1, 2, 3]),
     });
+  });
+
+  it("decodes the signature into a buffer that is there", () => {
+    const buffer = new Uint8Array(8);
+    const decoded = decodeToken(`${HEADER}.${CLAIMS}.AQID`, buffer);
+    expect(isRefusal(decoded) ? decoded : decoded.signature.buffer).toBe(buffer.buffer);
+    expect([...buffer]).toEqual([1, 2, 3, 0, 0, 0, 0, 0]);
   });
 
   /** A token of so many characters whose every segment is sound. */
@@ -74,6 +81,10 @@ describe("decodeToken", () => {
     ["an empty payload", `${HEADER}..AQID`],
     ["an empty signature", `${HEADER}.${CLAIMS}.`],
     ["padding", `${HEADER}.${CLAIMS}.AQ==`],
+    ["a blank in the signature", `${HEADER}.${CLAIMS}.AQ ID`],
+    ["a blank in the payload", `${HEADER}.${CLAIMS} .AQID`],
+    ["a character of no alphabet in the signature", `${HEADER}.${CLAIMS}.AQ!D`],
+    ["a character of no alphabet in the payload", `${HEADER}.${CLAIMS.slice(0, -1)}!.AQID`],
     ["a blank before", ` ${HEADER}.${CLAIMS}.AQID`],
     ["a line feed after", `${HEADER}.${CLAIMS}.AQID\n`],
     ["base64's own characters", `${HEADER}.${CLAIMS}.+/+/`],
