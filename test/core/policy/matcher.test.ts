@@ -91,6 +91,14 @@ describe("the matcher", () => {
     expect(finder({ path: "/a" })("/a", "BREW")).toBe("/a");
   });
 
+  it("tells literals apart that are as long, and begin and end alike", () => {
+    const find = finder({ path: "/abc/x" }, { path: "/axc/x" }, { path: "/aéc" });
+    expect(find("/abc/x")).toBe("/abc/x");
+    expect(find("/axc/x")).toBe("/axc/x");
+    expect(find("/aéc")).toBe("/aéc");
+    for (const path of ["/ayc/x", "/ayc", "/aec"]) expect(find(path), path).toBeUndefined();
+  });
+
   it("does not take names of Object's own members for routes", () => {
     const find = finder({ path: "/a" });
     for (const name of ["constructor", "__proto__", "toString"])
