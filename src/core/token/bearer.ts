@@ -24,7 +24,7 @@ const scratch = once(() => new Uint8Array(decodedLength(MAX_TOKEN_CHARS)));
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }); // a BOM stays, and JSON refuses it
 
 function decodeObject(segment: string): Readonly<Record<string, unknown>> | undefined {
-  const bytes = isBase64url(segment) ? decodeBase64url(segment, scratch()) : undefined;
+  const bytes = decodeBase64url(segment, scratch());
   if (bytes === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(utf8.decode(bytes));
@@ -75,10 +75,11 @@ export function decodeToken(token: string, target?: Uint8Array<ArrayBuffer>): Un
   if (token.length > MAX_TOKEN_CHARS || !hasTwoDots(token)) return refusal("malformed_token");
   const headerEnd = token.indexOf(".");
   const payloadEnd = token.indexOf(".", headerEnd + 1);
+  const payload = token.slice(headerEnd + 1, payloadEnd);
+  if (!isBase64url(payload)) return refusal("malformed_token"); // most of a token: most of what is no token ends here
   const unverifiedHeader = decodeHeader(token.slice(0, headerEnd));
-  if (unverifiedHeader === undefined) return refusal("malformed_token");
-  const unverifiedClaims = decodeObject(token.slice(headerEnd + 1, payloadEnd));
-  if (unverifiedClaims === undefined) return refusal("malformed_token");
+  const unverifiedClaims = decodeObject(payload);
+  if (unverifiedHeader === undefined || unverifiedClaims === undefined) return refusal("malformed_token");
   const signature = decodeBase64url(token.slice(payloadEnd + 1), target);
   if (signature === undefined || signature.length === 0) return refusal("malformed_token");
   return { unverifiedHeader, unverifiedClaims, signingInput: token.slice(0, payloadEnd), signature };
