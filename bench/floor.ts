@@ -1,4 +1,4 @@
-import { isBase64url } from "../src/core/token/base64url.ts";
+import { hasCompactForm } from "../src/core/token/bearer.ts";
 import { headersFor } from "./headers.ts";
 import { fail, type Task } from "./task.ts";
 
@@ -10,13 +10,6 @@ const REFUSED = {
   status: 401,
 };
 
-/** Has it two dots, and base64url between them? None of the malformed tokens has both. */
-function looksWell(token: string): boolean {
-  const start = token.indexOf(".") + 1;
-  const end = token.indexOf(".", start);
-  return start !== 0 && end !== -1 && isBase64url(token.slice(start, end));
-}
-
 /**
  * What refusing a malformed token cannot be had without, and nothing else: it and the request id are asked for, its form
  * is looked at, the log line is written as text.
@@ -27,7 +20,7 @@ export function createFloor(tokens: readonly string[]): Task {
     for (let index = 0; index < count; index += 1) {
       const headers = junk[index % junk.length] ?? fail("no token");
       const token = headers.get("authorization")?.slice("Bearer ".length) ?? "";
-      if (looksWell(token)) fail("not malformed");
+      if (hasCompactForm(token)) fail("not malformed");
       const record = { ...REFUSED, request_id: headers.get("x-request-id") ?? crypto.randomUUID() };
       if (JSON.stringify(record).length === 0) fail("no log line");
     }

@@ -2,6 +2,7 @@ import { CognitoJwtVerifier } from "aws-jwt-verify";
 import { Hono } from "hono";
 import { jwk } from "hono/jwk";
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
+import { decodeBase64url } from "../src/core/token/base64url.ts";
 import { decodeToken } from "../src/core/token/bearer.ts";
 import { createByHand } from "./by-hand.ts";
 import { type CoreBench, createCoreBench } from "./core-bench.ts";
@@ -24,7 +25,8 @@ async function createBare({ jwks, tokens }: BenchTokens): Promise<Task> {
   const decoded = (tokens["first"] ?? []).map((token) => {
     const parts = decodeToken(token);
     if ("code" in parts) return fail(parts.code);
-    return { signature: parts.signature, signingInput: new TextEncoder().encode(parts.signingInput) };
+    const signature = decodeBase64url(parts.signature) ?? fail("no signature");
+    return { signature, signingInput: new TextEncoder().encode(parts.signingInput) };
   });
   return async (count) => {
     for (let index = 0; index < count; index += 1) {

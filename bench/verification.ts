@@ -2,6 +2,7 @@ import { ALLOW_LIST_SIZES } from "./core-bench.ts";
 import type { Measurement } from "./result.ts";
 import type { Scale } from "./scale.ts";
 import { ratiosOf } from "./statistics.ts";
+import { fail } from "./task.ts";
 import { forge, idToken, machineToken, type Signer } from "./tokens.ts";
 import type { BenchTokens } from "./verification-worker.ts";
 import { type BenchWorker, bundle, startWorker } from "./workerd.ts";
@@ -9,9 +10,15 @@ import { type BenchWorker, bundle, startWorker } from "./workerd.ts";
 const FIRST_SEEN = 500;
 const REFUSED = 100;
 
-/** Half of them with a character that is no base64url, half with two segments. */
+/** In turn: a character that is no base64url in the payload, or in the signature, two segments, and four. */
+const SPOILT: readonly ((token: string) => string)[] = [
+  (token) => `${token.slice(0, 600)}!${token.slice(601)}`,
+  (token) => `${token.slice(0, -100)}!${token.slice(-99)}`,
+  (token) => token.replace(".", ""),
+  (token) => `${token.slice(0, -100)}.${token.slice(-100)}`,
+];
 const spoil = (token: string, index: number): string =>
-  index % 2 === 0 ? `${token.slice(0, 600)}!${token.slice(601)}` : token.replace(".", "");
+  SPOILT[index % SPOILT.length]?.(token) ?? fail("nothing spoils it");
 
 /** The tokens of every workload, issued a minute ago. */
 export async function createWorkloads(signer: Signer, known: readonly string[]): Promise<BenchTokens> {

@@ -5,7 +5,7 @@ import { canonicalPath } from "../../src/core/http/path.ts";
 import { upstreamHeaders } from "../../src/core/http/upstream-headers.ts";
 import { isTenant } from "../../src/core/principal.ts";
 import { allowsTenant, parseAllowList } from "../../src/core/tenant/allow-list.ts";
-import { bearerToken, decodeToken } from "../../src/core/token/bearer.ts";
+import { bearerToken, decodeToken, MAX_TOKEN_CHARS } from "../../src/core/token/bearer.ts";
 import { parseJwks } from "../../src/core/token/key-set.ts";
 
 /** Bytes of header lines that Cloudflare takes; of a URL it takes 16 KiB. */
@@ -61,10 +61,12 @@ describe("the cost grows with the length, not with its square", () => {
     "of an Authorization of %j again and again",
     (text) => {
       for (const start of ["", "bearer ", "Bearer a.b."])
-        expectQuick(() => {
-          const token = bearerToken(start + fill(text, HEADERS));
-          if (typeof token === "string") decodeToken(token);
-        });
+        for (const characters of [HEADERS, MAX_TOKEN_CHARS - start.length - 1])
+          for (const end of ["", "!"])
+            expectQuick(() => {
+              const token = bearerToken(start + fill(text, characters).slice(0, characters) + end);
+              if (typeof token === "string") decodeToken(token);
+            });
     },
   );
 

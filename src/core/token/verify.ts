@@ -6,7 +6,7 @@ import { type Principal, readPrincipal } from "../principal.ts";
 import type { Scope } from "../scope.ts";
 import { type Steps, settled } from "../steps.ts";
 import { utf8Encoder } from "../utf8.ts";
-import { decodedLength } from "./base64url.ts";
+import { decodeBase64url, decodedLength } from "./base64url.ts";
 import { decodeToken, hasTwoDots, MAX_TOKEN_CHARS, type UnverifiedToken } from "./bearer.ts";
 import type { Jwks, JwksSources, KeyLayer } from "./jwks.ts";
 import type { VerifiedCache } from "./verified-cache.ts";
@@ -48,7 +48,7 @@ function usableKid({ unverifiedHeader }: UnverifiedToken): string | undefined {
   return typeof kid === "string" ? kid : undefined;
 }
 
-/** What the parts of one token are written to. */
+/** What one check of a signature is given. */
 interface Buffers {
   readonly input: Uint8Array<ArrayBuffer>;
   readonly signature: Uint8Array<ArrayBuffer>;
@@ -59,16 +59,18 @@ const createBuffers = (): Buffers => ({
   signature: new Uint8Array(decodedLength(MAX_TOKEN_CHARS)),
 });
 
-/** Used again, since buffers for each token cost a tenth of a check; but never by two tokens at the same time. */
+/** Used again, since buffers for each token cost a tenth of a check; but never by two checks at the same time. */
 let idleBuffers: Buffers | undefined;
 
 function checkSignature(
   key: CryptoKey,
   { signingInput, signature }: UnverifiedToken,
-  { input }: Buffers,
+  buffers: Buffers,
 ): Promise<boolean> {
-  const { written } = utf8Encoder.encodeInto(signingInput, input);
-  return crypto.subtle.verify(SIGNATURE_ALGORITHM, key, signature, input.subarray(0, written));
+  const { written } = utf8Encoder.encodeInto(signingInput, buffers.input);
+  const bytes = decodeBase64url(signature, buffers.signature);
+  if (bytes === undefined) return Promise.resolve(false);
+  return crypto.subtle.verify(SIGNATURE_ALGORITHM, key, bytes, buffers.input.subarray(0, written));
 }
 
 /**
@@ -102,33 +104,31 @@ export function* verifyToken(
   sources: JwksSources,
   scope: Scope,
 ): Steps<Verification | Refusal> {
+  const decoded = decodeToken(token);
+  if (isRefusal(decoded)) return decoded;
+  const issuerName = own(decoded.unverifiedClaims, "iss");
+  const trusted = typeof issuerName === "string" ? verifier.config.issuers.get(issuerName) : undefined;
+  const kid = usableKid(decoded);
+  if (trusted === undefined || kid === undefined) return refusal("invalid_signature");
+
+  const found = yield* settled(verifier.jwks.find(trusted.issuer, kid, sources, scope));
+  if (isRefusal(found)) return found;
   const buffers = idleBuffers ?? createBuffers();
-  idleBuffers = undefined; // they are this token's own until its check has ended, whenever it looks into them
-  try {
-    const decoded = decodeToken(token, buffers.signature);
-    if (isRefusal(decoded)) return decoded;
-    const issuerName = own(decoded.unverifiedClaims, "iss");
-    const trusted = typeof issuerName === "string" ? verifier.config.issuers.get(issuerName) : undefined;
-    const kid = usableKid(decoded);
-    if (trusted === undefined || kid === undefined) return refusal("invalid_signature");
+  idleBuffers = undefined; // they are this check's own until it has ended, whenever it looks into them
+  const holds = (yield checkSignature(found.key, decoded, buffers)) === true;
+  idleBuffers = buffers; // not after a failure
+  if (!holds) return refusal("invalid_signature");
 
-    const found = yield* settled(verifier.jwks.find(trusted.issuer, kid, sources, scope));
-    if (isRefusal(found)) return found;
-    if ((yield checkSignature(found.key, decoded, buffers)) !== true) return refusal("invalid_signature");
-
-    const principal = readPrincipal(decoded.unverifiedClaims, verifier.policy); // verified by now
-    if (isRefusal(principal)) return principal;
-    const verified: VerifiedToken = {
-      issuer: trusted.issuer.issuer,
-      pool: trusted.pool,
-      kid,
-      key: found.key,
-      principal,
-      isPlain: isPlain(principal),
-    };
-    verifier.verified.set(token, verified, scope.now());
-    return { token: verified, layer: found.layer };
-  } finally {
-    idleBuffers = buffers;
-  }
+  const principal = readPrincipal(decoded.unverifiedClaims, verifier.policy); // verified by now
+  if (isRefusal(principal)) return principal;
+  const verified: VerifiedToken = {
+    issuer: trusted.issuer.issuer,
+    pool: trusted.pool,
+    kid,
+    key: found.key,
+    principal,
+    isPlain: isPlain(principal),
+  };
+  verifier.verified.set(token, verified, scope.now());
+  return { token: verified, layer: found.layer };
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { base64url } from "jose";
 import { describe, expect, it } from "vitest";
-import { decodeBase64url, isBase64url } from "../../../src/core/token/base64url.ts";
+import { decodeBase64url } from "../../../src/core/token/base64url.ts";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -71,7 +71,6 @@ describe("base64url", () => {
           for (const count of [1, 2, 3, 4]) {
             const text = "A".repeat(at) + other.repeat(count) + "A".repeat(length - at);
             expect(decodeBase64url(text), JSON.stringify(text)).toBeUndefined();
-            expect(isBase64url(text), JSON.stringify(text)).toBe(false);
           }
   });
 
@@ -86,10 +85,5 @@ describe("base64url", () => {
       }),
       { numRuns: 2_000 },
     );
-  });
-
-  it("knows its own alphabet", () => {
-    for (const text of ["", ALPHABET, "-", "--", "_", "a-b--c_", `-${ALPHABET}-`])
-      expect(isBase64url(text)).toBe(true);
   });
 });
