@@ -63,18 +63,18 @@ export function bearerToken(authorization: string | null): string | Refusal {
     : authorization.replace(SCHEME, "");
 }
 
+/** Where the second dot stands; -1 where there are not two. */
+const secondDotOf = (token: string): number => token.indexOf(".", token.indexOf(".") + 1);
+
 /** Two dots, at least? A look for them takes no time at all beside one at each character, or a hash of all. */
-export function hasTwoDots(token: string): boolean {
-  const first = token.indexOf(".");
-  return first !== -1 && token.indexOf(".", first + 1) !== -1;
-}
+export const hasTwoDots = (token: string): boolean => secondDotOf(token) !== -1;
 
 /**
  * Three segments, none of them looked into, of the alphabet of base64url (RFC 7515 section 3.1: JWS Compact
  * Serialization)? Asked before anything is decoded: the error that a decoder throws takes longer than all of this.
  */
 export function hasCompactForm(token: string): boolean {
-  const secondDot = token.indexOf(".", token.indexOf(".") + 1);
+  const secondDot = secondDotOf(token);
   if (secondDot === -1 || token.includes(".", secondDot + 1)) return false;
   LONGEST_RUN.lastIndex = 0;
   LONGEST_RUN.test(token);
@@ -89,7 +89,7 @@ export function hasCompactForm(token: string): boolean {
 export function decodeToken(token: string): UnverifiedToken | Refusal {
   if (token.length > MAX_TOKEN_CHARS || !hasCompactForm(token)) return refusal("malformed_token");
   const headerEnd = token.indexOf(".");
-  const payloadEnd = token.indexOf(".", headerEnd + 1);
+  const payloadEnd = secondDotOf(token);
   const unverifiedHeader = decodeHeader(token.slice(0, headerEnd));
   const unverifiedClaims = decodeObject(token.slice(headerEnd + 1, payloadEnd));
   const signature = token.slice(payloadEnd + 1);
