@@ -1,4 +1,4 @@
-import { hasCompactForm } from "../src/core/token/bearer.ts";
+import { isForeign } from "../src/core/token/bearer.ts";
 import { headersFor } from "./headers.ts";
 import { fail, type Task } from "./task.ts";
 
@@ -20,7 +20,9 @@ export function createFloor(tokens: readonly string[]): Task {
     for (let index = 0; index < count; index += 1) {
       const headers = junk[index % junk.length] ?? fail("no token");
       const token = headers.get("authorization")?.slice("Bearer ".length) ?? "";
-      if (hasCompactForm(token)) fail("not malformed");
+      const secondDot = token.indexOf(".", token.indexOf(".") + 1);
+      const hasThreeSegments = secondDot !== -1 && token.indexOf(".", secondDot + 1) === -1;
+      if (hasThreeSegments && !isForeign(token)) fail("not malformed");
       const record = { ...REFUSED, request_id: headers.get("x-request-id") ?? crypto.randomUUID() };
       if (JSON.stringify(record).length === 0) fail("no log line");
     }

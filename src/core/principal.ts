@@ -1,7 +1,8 @@
 import { type Refusal, refusal } from "./errors.ts";
+import { INHERITED, own, ownNamed } from "./own.ts";
 import type { CallerKind, CompiledPolicy } from "./policy/schema.ts";
 
-/** Claims whose signature has been verified. */
+/** Claims whose signature has been verified, as JSON was parsed to them: their prototype is that of all objects. */
 export type VerifiedClaims = Readonly<Record<string, unknown>>;
 
 /** Who calls, from verified claims alone. Holds no verdict: time, policy and tenancy are checked on each request. */
@@ -34,9 +35,6 @@ const TENANT = /^[\x21-\x2b\x2d-\x7e]{1,128}$/; // visible ASCII without the com
 /** Can this be a tenant: 1 to 128 visible ASCII characters without comma? */
 export const isTenant = (value: unknown): value is string => typeof value === "string" && TENANT.test(value);
 
-const own = (claims: VerifiedClaims, name: string): unknown =>
-  Object.hasOwn(claims, name) ? claims[name] : undefined;
-
 const asString = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined;
 
@@ -58,20 +56,21 @@ const stringsOf = (groups: unknown): readonly string[] =>
  * check times, audience or whether `token_use` is one that Cognito issues.
  */
 export function readPrincipal(claims: VerifiedClaims, policy: CompiledPolicy): Principal | Refusal {
-  const exp = own(claims, "exp");
-  const iat = own(claims, "iat");
-  const nbf = own(claims, "nbf");
-  const sub = asString(own(claims, "sub"));
-  const tokenUse = own(claims, "token_use");
+  const exp = own(claims["exp"], INHERITED["exp"]);
+  const iat = own(claims["iat"], INHERITED["iat"]);
+  const nbf = own(claims["nbf"], INHERITED["nbf"]);
+  const sub = asString(own(claims["sub"], INHERITED["sub"]));
+  const tokenUse = own(claims["token_use"], INHERITED["token_use"]);
   const timesAreValid = isTime(exp) && isTime(iat) && (nbf === undefined || isTime(nbf));
   if (!timesAreValid || sub === undefined || typeof tokenUse !== "string") return refusal("invalid_claims");
 
   const isAccess = tokenUse === "access";
-  const clientId = asString(own(claims, isAccess ? "client_id" : "aud"));
-  const usernameClaim = own(claims, "username");
+  const audience = own(claims["aud"], INHERITED["aud"]);
+  const clientId = asString(isAccess ? own(claims["client_id"], INHERITED["client_id"]) : audience);
+  const usernameClaim = own(claims["username"], INHERITED["username"]);
   // RFC 6749 section 4.4 as Cognito issues it: the client is its own subject, and there is no user
   const isMachine = isAccess && sub === clientId && usernameClaim === undefined;
-  const tenant = own(claims, policy.tenantClaim);
+  const tenant = ownNamed(claims, policy.tenantClaim);
   return {
     caller: isMachine ? "m2m" : "user",
     sub,
@@ -80,13 +79,15 @@ export function readPrincipal(claims: VerifiedClaims, policy: CompiledPolicy): P
     exp,
     iat,
     nbf,
-    resource: isAccess ? own(claims, "aud") : undefined,
-    scopes: splitScope(own(claims, "scope")),
-    groups: stringsOf(own(claims, "cognito:groups")),
-    username: asString(isAccess ? usernameClaim : own(claims, "cognito:username")),
+    resource: isAccess ? audience : undefined,
+    scopes: splitScope(own(claims["scope"], INHERITED["scope"])),
+    groups: stringsOf(own(claims["cognito:groups"], INHERITED["cognito:groups"])),
+    username: asString(
+      isAccess ? usernameClaim : own(claims["cognito:username"], INHERITED["cognito:username"]),
+    ),
     tenantClaim: !isMachine && isTenant(tenant) ? tenant : undefined,
-    roleClaim: isMachine ? undefined : asString(own(claims, policy.roleClaim)),
-    jti: asString(own(claims, "jti")),
-    originJti: asString(own(claims, "origin_jti")),
+    roleClaim: isMachine ? undefined : asString(ownNamed(claims, policy.roleClaim)),
+    jti: asString(own(claims["jti"], INHERITED["jti"])),
+    originJti: asString(own(claims["origin_jti"], INHERITED["origin_jti"])),
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Refusal } from "../../src/core/errors.ts";
 import { isTenant, type Principal, readPrincipal, type VerifiedClaims } from "../../src/core/principal.ts";
 import { parsedPolicy } from "./policy/tables.ts";
 
@@ -13,6 +14,15 @@ const principalOf = (claims: VerifiedClaims, policy = POLICY): Principal => {
   if ("code" in principal) throw new Error(principal.code);
   return principal;
 };
+/** What is read while every object has this member. */
+function readWithInherited(name: string, value: unknown, claims: VerifiedClaims): Principal | Refusal {
+  Object.defineProperty(Object.prototype, name, { value, configurable: true });
+  try {
+    return read(claims);
+  } finally {
+    Reflect.deleteProperty(Object.prototype, name);
+  }
+}
 const callerOf = (claims: VerifiedClaims) => principalOf(claims).caller;
 
 describe("a principal", () => {
@@ -146,9 +156,29 @@ describe("claims", () => {
   it("are invalid where one is only inherited", () => {
     for (const name of Object.keys(BASE)) {
       const { [name as keyof typeof BASE]: value, ...rest } = BASE;
-      expect(read(Object.assign(Object.create({ [name]: value }), rest)), name).toEqual({
-        code: "invalid_claims",
-      });
+      expect(readWithInherited(name, value, rest), name).toEqual({ code: "invalid_claims" });
+    }
+  });
+
+  const COMMON = {
+    nbf: 900,
+    scope: "zen/x",
+    "cognito:groups": ["staff"],
+    "custom:tenant_id": "acme",
+    "custom:role": "admin",
+    jti: "jti-1",
+    origin_jti: "jti-0",
+  };
+  it.each([
+    ["an ID token", { ...BASE, ...COMMON, aud: "app", "cognito:username": "ada" }],
+    ["an access token", { ...PERSON, ...COMMON, aud: "https://api.example" }],
+    ["a machine's token", { ...MACHINE, ...COMMON }],
+  ])("of %s are its own, whatever every other object has, too", (_name, full) => {
+    const claims: Readonly<Record<string, unknown>> = full;
+    for (const name of Object.keys(claims)) {
+      const { [name]: value, ...rest } = claims;
+      expect(readWithInherited(name, value, rest), name).toEqual(read(rest));
+      expect(readWithInherited(name, "another", claims), name).toEqual(read(claims));
     }
   });
 

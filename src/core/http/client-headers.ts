@@ -6,7 +6,8 @@ export interface ClientHeaders {
 }
 
 /** All that a refused request is asked for: most of what is refused ends before anything else is of interest. */
-const ASKED_ALONE = new Set(["authorization", "x-request-id", "origin"]);
+const isAskedAlone = (name: string): boolean =>
+  name === "authorization" || name === "x-request-id" || name === "origin";
 
 /** A class, since a request would pay for each closure anew. */
 class HeaderLines implements ClientHeaders {
@@ -29,7 +30,7 @@ class HeaderLines implements ClientHeaders {
   }
 
   get(wanted: string): string | null {
-    if (this.#lines === undefined && ASKED_ALONE.has(wanted)) return this.#headers.get(wanted);
+    if (this.#lines === undefined && isAskedAlone(wanted)) return this.#headers.get(wanted);
     const lines = this.#lines ?? this.#readAll();
     for (let index = 0; index < lines.length; index += 2)
       if (lines[index] === wanted) return lines[index + 1] ?? null;

@@ -8,7 +8,6 @@ export interface CanonicalPath {
 
 // Segments of visible ASCII, none of them empty but perhaps the last; no backslash and no semicolon.
 const WELL_FORMED = /^\/(?:[\w\-.~!$&'()*+,=:@|^[\]"<>`{}%]+(?:\/(?!\/)|$))*$/;
-const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/;
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 // What an origin could take for a delimiter after decoding, and control characters (C0, DEL and C1).
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
@@ -54,10 +53,11 @@ export function canonicalPath(rawPath: string): CanonicalPath | undefined {
   // before anything is decoded: `%%32%65` would turn into `%2e`, which the origin decodes once more
   if (isEncoded && BAD_ESCAPE.test(rawPath)) return undefined;
   const path = isEncoded ? decodeUnreserved(rawPath) : rawPath;
-  if (path.includes("/.") && DOT_SEGMENT.test(path)) return undefined;
-  if (!isEncoded) return { path, segments: splitPath(path) };
+  const parts = splitPath(path);
+  for (const part of parts) if (part === "." || part === "..") return undefined;
+  if (!isEncoded) return { path, segments: parts };
   const segments: string[] = [];
-  for (const encoded of splitPath(path)) {
+  for (const encoded of parts) {
     const segment = decodeSegment(encoded);
     if (segment === undefined || FORBIDDEN_DECODED.test(segment)) return undefined;
     segments.push(segment);

@@ -6,7 +6,7 @@ const THREE_CHARACTERS_END = "AEIMQUYcgkosw048";
 const ALPHABET = /^[\w-]*$/;
 
 /** Has it a length that some bytes have, and no unused bit set? Does not look at the alphabet. */
-export function isCanonical(text: string): boolean {
+function isCanonical(text: string): boolean {
   const last = text.charAt(text.length - 1);
   switch (text.length % 4) {
     case 0:

@@ -1,7 +1,7 @@
 import { type Refusal, refusal } from "../errors.ts";
 import { once } from "../once.ts";
 import { isTable } from "../shape.ts";
-import { decodeBase64url, decodedLength, isCanonical } from "./base64url.ts";
+import { decodeBase64url, decodedLength } from "./base64url.ts";
 
 /** Characters of the longest token that is looked at. */
 export const MAX_TOKEN_CHARS = 8192;
@@ -9,9 +9,10 @@ export const MAX_TOKEN_CHARS = 8192;
 // RFC 6750 section 2.1 and RFC 7235: the scheme in any case, then blanks; or the bare token
 const SCHEME = /^bearer +/i;
 const USUAL_SCHEME = "Bearer ";
-// Characters of base64url and dots. Sticky, with nothing that has to follow: V8 never goes back, whatever ends the run. It
-// goes through `\w` alone fastest.
-const LONGEST_RUN = /\w*(?:[.-]\w*)*/y;
+// What HTTP can carry in ASCII and base64url has not, in two halves: V8 looks for a set of at most 16 characters at 16 places
+// of a text at once, and for a larger one at each place alone, which takes five times as long.
+const FOREIGN = /[\t !"#$%&'()*+,/:]/;
+const FOREIGN_TOO = /[;<=>?@[\\\]^`{|}~]/;
 
 /** A JWS taken apart. Nothing in it is proven. */
 export interface UnverifiedToken {
@@ -63,23 +64,15 @@ export function bearerToken(authorization: string | null): string | Refusal {
     : authorization.replace(SCHEME, "");
 }
 
-/** Where the second dot stands; -1 where there are not two. */
-const secondDotOf = (token: string): number => token.indexOf(".", token.indexOf(".") + 1);
-
 /** Two dots, at least? A look for them takes no time at all beside one at each character, or a hash of all. */
-export const hasTwoDots = (token: string): boolean => secondDotOf(token) !== -1;
+export const hasTwoDots = (token: string): boolean => token.indexOf(".", token.indexOf(".") + 1) !== -1;
 
 /**
- * Three segments, none of them looked into, of the alphabet of base64url (RFC 7515 section 3.1: JWS Compact
- * Serialization)? Asked before anything is decoded: the error that a decoder throws takes longer than all of this.
+ * Does it hold a character that neither base64url nor a dot is? A quick look before anything is decoded, since the error
+ * that a decoder throws takes longer than a whole refusal. It overlooks control characters, and what is not ASCII: only
+ * the decoders are sure of the alphabet.
  */
-export function hasCompactForm(token: string): boolean {
-  const secondDot = secondDotOf(token);
-  if (secondDot === -1 || token.includes(".", secondDot + 1)) return false;
-  LONGEST_RUN.lastIndex = 0;
-  LONGEST_RUN.test(token);
-  return LONGEST_RUN.lastIndex === token.length;
-}
+export const isForeign = (token: string): boolean => FOREIGN.test(token) || FOREIGN_TOO.test(token);
 
 /**
  * Decodes a JWS in compact form: three segments of canonical base64url, at most {@link MAX_TOKEN_CHARS}, the
@@ -87,13 +80,17 @@ export function hasCompactForm(token: string): boolean {
  * scheme among it: `malformed_token`. Verifies nothing.
  */
 export function decodeToken(token: string): UnverifiedToken | Refusal {
-  if (token.length > MAX_TOKEN_CHARS || !hasCompactForm(token)) return refusal("malformed_token");
   const headerEnd = token.indexOf(".");
-  const payloadEnd = secondDotOf(token);
+  const payloadEnd = token.indexOf(".", headerEnd + 1);
+  const hasThreeSegments = payloadEnd !== -1 && token.indexOf(".", payloadEnd + 1) === -1;
+  if (token.length > MAX_TOKEN_CHARS || !hasThreeSegments || isForeign(token))
+    return refusal("malformed_token");
   const unverifiedHeader = decodeHeader(token.slice(0, headerEnd));
   const unverifiedClaims = decodeObject(token.slice(headerEnd + 1, payloadEnd));
   const signature = token.slice(payloadEnd + 1);
   if (unverifiedHeader === undefined || unverifiedClaims === undefined) return refusal("malformed_token");
-  if (signature === "" || !isCanonical(signature)) return refusal("malformed_token");
+  // decoded again when it is checked: the bytes cannot be kept until then, and decoding takes a two-hundredth of a check
+  if (signature === "" || decodeBase64url(signature, scratch()) === undefined)
+    return refusal("malformed_token");
   return { unverifiedHeader, unverifiedClaims, signingInput: token.slice(0, payloadEnd), signature };
 }

@@ -1,6 +1,7 @@
 import type { Config, UserPool } from "../config.ts";
 import { isRefusal, type Refusal, refusal } from "../errors.ts";
 import { isPlain } from "../header-item.ts";
+import { INHERITED, own } from "../own.ts";
 import type { CompiledPolicy } from "../policy/schema.ts";
 import { type Principal, readPrincipal } from "../principal.ts";
 import type { Scope } from "../scope.ts";
@@ -38,13 +39,11 @@ export interface Verifier {
 
 const SIGNATURE_ALGORITHM = "RSASSA-PKCS1-v1_5"; // RFC 7518 section 3.3; the hash is bound to the key
 
-const own = (object: Readonly<Record<string, unknown>>, name: string): unknown =>
-  Object.hasOwn(object, name) ? object[name] : undefined;
-
 /** The `kid` of a header that this gateway would verify: RS256, no `crit` (RFC 8725 sections 3.1 and 3.10). */
 function usableKid({ unverifiedHeader }: UnverifiedToken): string | undefined {
-  if (own(unverifiedHeader, "alg") !== "RS256" || Object.hasOwn(unverifiedHeader, "crit")) return undefined;
-  const kid = own(unverifiedHeader, "kid");
+  const alg = own(unverifiedHeader["alg"], INHERITED["alg"]);
+  if (alg !== "RS256" || unverifiedHeader["crit"] !== undefined) return undefined;
+  const kid = own(unverifiedHeader["kid"], INHERITED["kid"]);
   return typeof kid === "string" ? kid : undefined;
 }
 
@@ -106,7 +105,7 @@ export function* verifyToken(
 ): Steps<Verification | Refusal> {
   const decoded = decodeToken(token);
   if (isRefusal(decoded)) return decoded;
-  const issuerName = own(decoded.unverifiedClaims, "iss");
+  const issuerName = own(decoded.unverifiedClaims["iss"], INHERITED["iss"]);
   const trusted = typeof issuerName === "string" ? verifier.config.issuers.get(issuerName) : undefined;
   const kid = usableKid(decoded);
   if (trusted === undefined || kid === undefined) return refusal("invalid_signature");
