@@ -10,9 +10,17 @@ import { requestHead } from "./headers.ts";
 import { sendRequests } from "./load.ts";
 import { startOrigin } from "./origin-process.ts";
 import { TARGET } from "./policy.ts";
-import { gatewayBindings, gatewayEntry, gatewayWithJose, KNOWN_TOKENS, mixed, ring } from "./requests.ts";
+import {
+  byHand,
+  gatewayBindings,
+  gatewayEntry,
+  gatewayWithJose,
+  KNOWN_TOKENS,
+  mixed,
+  ring,
+} from "./requests.ts";
 import { createSigner, idToken, manyOf } from "./tokens.ts";
-import { undecided } from "./undecided.ts";
+import { undecidedParts } from "./undecided.ts";
 import { type BenchWorker, type BenchWorkerOptions, bundle, startWorker } from "./workerd.ts";
 
 const USAGE = `npm run bench:instructions
@@ -91,14 +99,16 @@ async function countRequests(): Promise<void> {
   const origin = await startOrigin(signer.jwks);
   const known = ring(tokens.slice(0, KNOWN_TOKENS));
   const firstSeen = ring(tokens.slice(KNOWN_TOKENS));
-  const parts = await undecided("parts", origin);
-  const checked = await undecided("undecidedChecked", origin, { KEY: signer.jwks.keys[0] });
+  const parts = await undecidedParts(origin);
+  const hand = await byHand(origin, signer.jwks);
   const edge = { script: await bundle(gatewayEntry(ROUTES)), ...gatewayBindings(origin) };
   const subjects: Subject[] = [
     ...DUTIES.map((name, duties) => ({ name, options: parts, next: known, duties })),
+    { name: "by hand, known token", options: hand, next: known },
     { name: "gateway, known token", options: edge, next: known },
-    { name: "all duties and one signature check", options: checked, next: firstSeen },
+    { name: "by hand, first-seen token", options: hand, next: firstSeen },
     { name: "gateway, first-seen token", options: edge, next: firstSeen },
+    { name: "by hand, 95 % known tokens", options: hand, next: mixed(known, firstSeen) },
     { name: "gateway, 95 % known tokens", options: edge, next: mixed(known, firstSeen) },
     {
       name: "the same with jose and itty-router in each request",

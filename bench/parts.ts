@@ -7,7 +7,7 @@ import type { Measurement } from "./result.ts";
 import type { Scale } from "./scale.ts";
 import { ratiosOf } from "./statistics.ts";
 import type { Signer } from "./tokens.ts";
-import { undecided } from "./undecided.ts";
+import { undecidedParts } from "./undecided.ts";
 import { startWorker } from "./workerd.ts";
 
 const CONCURRENCY = 16;
@@ -18,7 +18,7 @@ const CONCURRENCY = 16;
  */
 export async function measureParts(signer: Signer, token: string, scale: Scale): Promise<Measurement[]> {
   const origin = await startOrigin(signer.jwks);
-  const worker = await startWorker(await undecided("parts", origin));
+  const worker = await startWorker(await undecidedParts(origin));
   const samples = DUTIES.map((): number[] => []);
   const head = requestHead(TARGET, token, "browser");
   const cpuUs = async (duties: number, requests: number): Promise<number> => {

@@ -7,7 +7,6 @@ import type { Measurement } from "./result.ts";
 import type { Scale } from "./scale.ts";
 import { ratiosOf } from "./statistics.ts";
 import type { Signer } from "./tokens.ts";
-import { undecided } from "./undecided.ts";
 import { type BenchWorker, type BenchWorkerOptions, bundle, startWorker } from "./workerd.ts";
 
 /** Connections with one request under way each. */
@@ -48,6 +47,15 @@ export const gatewayBindings = ({ url }: Origin) => ({
   namespaces: ["JWKS", "M2M_TENANTS"],
 });
 
+/** The gateway by hand, which knows one key: that of ID tokens. */
+export const byHand = async (origin: Origin, jwks: Signer["jwks"]): Promise<BenchWorkerOptions> => {
+  const { ORIGIN_URL, CORS_ORIGINS } = gatewayBindings(origin).vars;
+  return {
+    script: await bundle('export { default } from "./bench/contenders/by-hand.ts";'),
+    vars: { ORIGIN_URL, CORS_ORIGINS, ORIGIN_TIMEOUT_MS: 30_000, KEY: jwks.keys[0] },
+  };
+};
+
 const joseVars = (jwks: Signer["jwks"]) => ({ ISSUER, CLIENT_ID, KEYS: jwks });
 
 /** A gateway with 50 routes behind jose and itty-router, which do in each request what they are for. */
@@ -66,8 +74,9 @@ async function startWorkers(origin: Origin, jwks: Signer["jwks"]) {
     startWorker({ script: await bundle(gatewayEntry(routes)), ...bindings });
   const pass = 'export { default } from "./bench/contenders/pass-through.ts";';
   return {
-    undecided: await startWorker(await undecided("undecided", origin)),
-    checked: await startWorker(await undecided("undecidedChecked", origin, { KEY: jwks.keys[0] })),
+    knownByHand: await startWorker(await byHand(origin, jwks)),
+    firstByHand: await startWorker(await byHand(origin, jwks)),
+    mixedByHand: await startWorker(await byHand(origin, jwks)),
     pass: await startWorker({ script: await bundle(pass), vars: { ORIGIN_URL: origin.url } }),
     one: await gateway(1),
     known: await gateway(50),
@@ -113,11 +122,12 @@ function contendersOf(
     (token: () => string): NextRequest =>
     () =>
       requestHead(TARGET, token(), "browser");
-  const { pass, checked, jose, joseBefore } = workers;
+  const { pass, jose, joseBefore } = workers;
   return [
     { name: "pass-through", workload: "known", worker: pass, next: of(known) },
-    { name: "no decision", workload: "known", worker: workers.undecided, next: of(known) },
-    { name: "no decision", workload: "first-seen", worker: checked, next: fresh() },
+    { name: "by-hand", workload: "known, 50 routes", worker: workers.knownByHand, next: of(known) },
+    { name: "by-hand", workload: "first-seen, 50 routes", worker: workers.firstByHand, next: fresh() },
+    { name: "by-hand", workload: "95 % known, 50 routes", worker: workers.mixedByHand, next: mostlyKnown() },
     { name: "edge", workload: "known, 1 route", worker: workers.one, next: of(known) },
     { name: "edge", workload: "known, 50 routes", worker: workers.known, next: of(known) },
     { name: "edge", workload: "first-seen, 50 routes", worker: workers.firstSeen, next: fresh() },

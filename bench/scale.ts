@@ -19,7 +19,7 @@ export interface Scale {
   readonly starts: number;
 }
 
-/** The run whose table is published: about twenty-five minutes on two quiet cores. */
+/** The run whose table is published: about half an hour on two quiet cores. */
 export const FULL: Scale = {
   passes: 5,
   rounds: 7,

@@ -4,12 +4,12 @@ import { jwk } from "hono/jwk";
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
 import { decodeBase64url } from "../src/core/token/base64url.ts";
 import { decodeToken } from "../src/core/token/bearer.ts";
-import { createByHand } from "./by-hand.ts";
 import { type CoreBench, createCoreBench } from "./core-bench.ts";
+import { createByHand } from "./decide-by-hand.ts";
 import { createFloor } from "./floor.ts";
 import { CLIENT_ID, ISSUER, POOL_ID } from "./pool.ts";
 import { fail, type Task } from "./task.ts";
-import { createVerifyByHand } from "./verify-by-hand.ts";
+import { createVerificationsByHand } from "./verify-by-hand.ts";
 
 /** What the driver sends once: the key set and the tokens of each workload. */
 export interface BenchTokens {
@@ -102,7 +102,7 @@ async function createTasks(bench: BenchTokens): Promise<Readonly<Record<string, 
     "jose expired": each(of("expired"), jose, "refused"),
     "aws expired": each(of("expired"), aws, "refused"),
     "floor junk": createFloor(of("junk")),
-    "by-hand verify first": await createVerifyByHand(jwks.keys[0] ?? fail("no key"), of("first")),
+    "by-hand verify first": await createVerificationsByHand(jwks.keys[0] ?? fail("no key"), of("first")),
     "by-hand known 1 api": await createByHand(of("known").slice(0, 1), core),
     [`by-hand known ${known.length} api`]: await createByHand(known, core),
     ...core.tasks,

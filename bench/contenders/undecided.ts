@@ -1,7 +1,3 @@
-import { decodeBase64url } from "../../src/core/token/base64url.ts";
-import { MAX_TOKEN_CHARS } from "../../src/core/token/bearer.ts";
-import { fail } from "../task.ts";
-
 interface Env {
   readonly ORIGIN_URL: string;
   readonly ORIGIN_TIMEOUT_MS: number;
@@ -110,48 +106,10 @@ function forward(request: Request, env: Env, duties: number): Promise<Response> 
   });
 }
 
-const ALGORITHM = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
-const encoder = new TextEncoder();
-const inputBuffer = new Uint8Array(MAX_TOKEN_CHARS);
-const signatureBuffer = new Uint8Array(MAX_TOKEN_CHARS);
-let key: CryptoKey | undefined;
-
-/** The one check that a token which was not seen before cannot do without; none of its claims is looked at. */
-async function forwardChecked(request: Request, env: Env & { readonly KEY: JsonWebKey }): Promise<Response> {
-  key ??= await crypto.subtle.importKey("jwk", env.KEY, ALGORITHM, false, ["verify"]);
-  const token = request.headers.get("authorization")?.slice("Bearer ".length) ?? "";
-  const end = token.lastIndexOf(".");
-  const { written } = encoder.encodeInto(token.slice(0, end), inputBuffer);
-  const signature = decodeBase64url(token.slice(end + 1), signatureBuffer) ?? fail("no signature");
-  const holds = await crypto.subtle.verify(ALGORITHM, key, signature, inputBuffer.subarray(0, written));
-  return holds ? forward(request, env, KEEP_ALIVE) : new Response(null, { status: 401 });
-}
-
-/**
- * Everything that the gateway owes callers, API and operators, and no decision at all. What is below this cannot be
- * had by deciding faster.
- */
-export const undecided = {
-  fetch(request: Request, env: Env, context: Waiting): Promise<Response> {
-    const response = forward(request, env, KEEP_ALIVE);
-    context.waitUntil(response);
-    return response;
-  },
-};
-
-/** The same, with one signature check before it. */
-export const undecidedChecked = {
-  fetch(request: Request, env: Env & { readonly KEY: JsonWebKey }, context: Waiting): Promise<Response> {
-    const response = forwardChecked(request, env);
-    context.waitUntil(response);
-    return response;
-  },
-};
-
 let owed = 0;
 
 /** As many duties as the last `/duties/N` has said, all in one isolate, so that nothing else differs. */
-export const parts = {
+export default {
   fetch(request: Request, env: Env, context: Waiting): Response | Promise<Response> {
     const { url } = request;
     const at = url.indexOf("/duties/");

@@ -61,8 +61,9 @@ describe("npm run bench", () => {
   it("measures whole requests at both concurrencies, with 1 and 50 routes, against both other Workers", () => {
     const workloads = [
       "pass-through: known",
-      "no decision: known",
-      "no decision: first-seen",
+      "by-hand: known, 50 routes",
+      "by-hand: first-seen, 50 routes",
+      "by-hand: 95 % known, 50 routes",
       "edge: known, 1 route",
       "edge: known, 50 routes",
       "edge: first-seen, 50 routes",

@@ -43,9 +43,9 @@ describe("a figure that compares two contenders", () => {
     expect(figureOf([...at(16, [3, 3, 3]), ...at(64, [2, 2, 2])], "whole request, 95 %")?.value).toBe(0.75);
   });
 
-  it("has the same without a decision as its floor", () => {
+  it("has the same by hand as its floor", () => {
     const measurements = [16, 64].flatMap((concurrency) => [
-      measured("requests", "no decision", `known, ${concurrency} at once`, [2, 2, 2]),
+      measured("requests", "by-hand", `95 % known, 50 routes, ${concurrency} at once`, [2, 2, 2]),
       measured("requests", "edge", `95 % known, 50 routes, ${concurrency} at once`, [3, 3, 3]),
       measured(
         "requests",
@@ -59,7 +59,7 @@ describe("a figure that compares two contenders", () => {
 
   it("has its floor from the concurrency that is the worse one for it", () => {
     const at = (concurrency: number, floor: number, own: number): Measurement[] => [
-      measured("requests", "no decision", `known, ${concurrency} at once`, [floor]),
+      measured("requests", "by-hand", `95 % known, 50 routes, ${concurrency} at once`, [floor]),
       measured("requests", "edge", `95 % known, 50 routes, ${concurrency} at once`, [own]),
       measured(
         "requests",
