@@ -49,22 +49,27 @@ export function rememberedOf(token: string, key: object, untilMs: number): Remem
   };
 }
 
+/** The public key of an issuer, with its `kid`. */
+export type IssuerKey = JsonWebKey & { readonly kid?: string | undefined };
+
 /** The one key of an issuer, and how a token is verified with it and put into `cache`. */
 export interface VerifyByHand {
   readonly key: CryptoKey;
   verify(token: string, cache: Map<string, Remembered>, nowMs: number): Promise<Remembered>;
 }
 
+const MAX_HEADERS = 16;
+
 /**
  * The verification step of an ID token that was not seen before, its place in a cache included, and of no other token:
- * one function, its buffers and the header that all of these tokens have at hand. What asks for more throws.
+ * one function, its buffers and the headers that these tokens have at hand. What asks for more throws.
  */
-export async function createVerifyByHand(jwk: JsonWebKey): Promise<VerifyByHand> {
+export async function createVerifyByHand(jwk: IssuerKey): Promise<VerifyByHand> {
   const headers = new Map<string, { readonly alg: unknown; readonly kid: string }>();
   const key = await crypto.subtle.importKey("jwk", jwk, { name: ALGORITHM, hash: "SHA-256" }, false, [
     "verify",
   ]);
-  const keySets = new Map<string, Map<string, CryptoKey>>();
+  const keySets = new Map([[ISSUER, new Map([[textOf(jwk.kid), key]])]]);
   const payload = new Uint8Array(MAX_TOKEN_CHARS);
   const input = new Uint8Array(MAX_TOKEN_CHARS);
   const signature = new Uint8Array(MAX_TOKEN_CHARS);
@@ -72,8 +77,8 @@ export async function createVerifyByHand(jwk: JsonWebKey): Promise<VerifyByHand>
   function learnHeader(token: string, encoded: string): { readonly alg: unknown; readonly kid: string } {
     const { alg, kid } = decodedOf(token).unverifiedHeader;
     const header = { alg, kid: textOf(kid) };
+    if (headers.size === MAX_HEADERS) headers.clear();
     headers.set(encoded, header);
-    keySets.set(ISSUER, new Map([[header.kid, key]]));
     return header;
   }
 
@@ -122,7 +127,7 @@ export async function createVerifyByHand(jwk: JsonWebKey): Promise<VerifyByHand>
 }
 
 /** Verifications by hand of tokens that were not seen before; what they find is compared with what the gateway reads. */
-export async function createVerificationsByHand(jwk: JsonWebKey, tokens: readonly string[]): Promise<Task> {
+export async function createVerificationsByHand(jwk: IssuerKey, tokens: readonly string[]): Promise<Task> {
   const [some = fail("no token")] = tokens;
   const { verify } = await createVerifyByHand(jwk);
   const nowMs = Date.now();

@@ -1,13 +1,13 @@
 import { type Asked, createDecideByHand, type Decided, recordOf } from "../decide-by-hand.ts";
-import { fail } from "../task.ts";
-import { createVerifyByHand, type Remembered } from "../verify-by-hand.ts";
+import { fail, textOf } from "../task.ts";
+import { createVerifyByHand, type IssuerKey, type Remembered } from "../verify-by-hand.ts";
 
 interface Env {
   readonly ORIGIN_URL: string;
   readonly ORIGIN_TIMEOUT_MS: number;
   readonly CORS_ORIGINS: readonly string[];
-  /** The key of ID tokens, with its `kid`. */
-  readonly KEY: JsonWebKey & { readonly kid: string };
+  /** The key of ID tokens. */
+  readonly KEY: IssuerKey;
 }
 
 interface Waiting {
@@ -28,7 +28,7 @@ interface Passage {
 async function createGateway({ ORIGIN_URL, ORIGIN_TIMEOUT_MS, CORS_ORIGINS, KEY }: Env) {
   const { find, decide } = createDecideByHand(ORIGIN_URL);
   const { key, verify } = await createVerifyByHand(KEY);
-  const keySet = { fetchedAtMs: Date.now(), keys: new Map([[KEY.kid, key]]) };
+  const keySet = { fetchedAtMs: Date.now(), keys: new Map([[textOf(KEY.kid), key]]) };
   const verified = new Map<string, Remembered>();
   const corsOrigins = new Set(CORS_ORIGINS);
 
@@ -70,8 +70,12 @@ async function createGateway({ ORIGIN_URL, ORIGIN_TIMEOUT_MS, CORS_ORIGINS, KEY 
       const timer = setTimeout(reject, ORIGIN_TIMEOUT_MS, new Error("timeout"));
       work.then((response) => {
         clearTimeout(timer);
-        if (response.status >= 520) reject(new Error("the origin has failed"));
-        else resolve(answerOf(response, passage, sentAtMs));
+        try {
+          if (response.status >= 520) fail("not with this status");
+          resolve(answerOf(response, passage, sentAtMs));
+        } catch (error) {
+          reject(error);
+        }
       }, reject);
     });
   }
@@ -80,8 +84,8 @@ async function createGateway({ ORIGIN_URL, ORIGIN_TIMEOUT_MS, CORS_ORIGINS, KEY 
     const startedAtMs = Date.now();
     const { method, url, headers } = request;
     const colo = (request as { readonly cf?: { readonly colo?: unknown } }).cf?.colo;
-    const clientIp = headers.get("cf-connecting-ip") ?? fail("no address");
-    const asked = { method, url, headers, clientIp };
+    if (request.body !== null) return fail("not with a body");
+    const asked = { method, url, headers };
     const found = find(asked);
     const authorization = headers.get("authorization");
     if (!authorization?.startsWith("Bearer ")) return fail("no token");
@@ -89,7 +93,10 @@ async function createGateway({ ORIGIN_URL, ORIGIN_TIMEOUT_MS, CORS_ORIGINS, KEY 
     const pass = (known: Remembered): Promise<Response> =>
       forward({ asked, decided: decide(asked, found, known, keySet, startedAtMs), known, colo, startedAtMs });
     const known = verified.get(token);
-    if (known !== undefined) return pass(known);
+    if (known !== undefined) {
+      if (startedAtMs < known.untilMs) return pass(known);
+      verified.delete(token);
+    }
     if (verified.size === MAX_TOKENS) verified.clear();
     return verify(token, verified, startedAtMs).then(pass, () => new Response(null, { status: 401 }));
   };
@@ -103,8 +110,9 @@ async function prepared(env: Env): Promise<NonNullable<typeof gateway>> {
 }
 
 /**
- * A whole gateway by hand: everything that the gateway owes a request with an ID token of one key, whether it has seen
- * it before or not. Nothing else is forwarded.
+ * A whole gateway by hand: what the gateway owes a `GET` without a body and with an ID token of one key, whether it has
+ * seen it before or not, and a response without `Vary`, `Location` and CORS lines. Anything else ends in an exception,
+ * and a token that does not hold in a bare 401.
  */
 export default {
   fetch(request: Request, env: Env, context: Waiting): Promise<Response> {

@@ -56,18 +56,20 @@ const stringsOf = (groups: unknown): readonly string[] =>
  * check times, audience or whether `token_use` is one that Cognito issues.
  */
 export function readPrincipal(claims: VerifiedClaims, policy: CompiledPolicy): Principal | Refusal {
-  const exp = own(claims["exp"], INHERITED["exp"]);
-  const iat = own(claims["iat"], INHERITED["iat"]);
-  const nbf = own(claims["nbf"], INHERITED["nbf"]);
-  const sub = asString(own(claims["sub"], INHERITED["sub"]));
-  const tokenUse = own(claims["token_use"], INHERITED["token_use"]);
+  const exp = own(claims, "exp", claims["exp"], INHERITED["exp"]);
+  const iat = own(claims, "iat", claims["iat"], INHERITED["iat"]);
+  const nbf = own(claims, "nbf", claims["nbf"], INHERITED["nbf"]);
+  const sub = asString(own(claims, "sub", claims["sub"], INHERITED["sub"]));
+  const tokenUse = own(claims, "token_use", claims["token_use"], INHERITED["token_use"]);
   const timesAreValid = isTime(exp) && isTime(iat) && (nbf === undefined || isTime(nbf));
   if (!timesAreValid || sub === undefined || typeof tokenUse !== "string") return refusal("invalid_claims");
 
   const isAccess = tokenUse === "access";
-  const audience = own(claims["aud"], INHERITED["aud"]);
-  const clientId = asString(isAccess ? own(claims["client_id"], INHERITED["client_id"]) : audience);
-  const usernameClaim = own(claims["username"], INHERITED["username"]);
+  const audience = own(claims, "aud", claims["aud"], INHERITED["aud"]);
+  const clientId = asString(
+    isAccess ? own(claims, "client_id", claims["client_id"], INHERITED["client_id"]) : audience,
+  );
+  const usernameClaim = own(claims, "username", claims["username"], INHERITED["username"]);
   // RFC 6749 section 4.4 as Cognito issues it: the client is its own subject, and there is no user
   const isMachine = isAccess && sub === clientId && usernameClaim === undefined;
   const tenant = ownNamed(claims, policy.tenantClaim);
@@ -80,14 +82,16 @@ export function readPrincipal(claims: VerifiedClaims, policy: CompiledPolicy): P
     iat,
     nbf,
     resource: isAccess ? audience : undefined,
-    scopes: splitScope(own(claims["scope"], INHERITED["scope"])),
-    groups: stringsOf(own(claims["cognito:groups"], INHERITED["cognito:groups"])),
+    scopes: splitScope(own(claims, "scope", claims["scope"], INHERITED["scope"])),
+    groups: stringsOf(own(claims, "cognito:groups", claims["cognito:groups"], INHERITED["cognito:groups"])),
     username: asString(
-      isAccess ? usernameClaim : own(claims["cognito:username"], INHERITED["cognito:username"]),
+      isAccess
+        ? usernameClaim
+        : own(claims, "cognito:username", claims["cognito:username"], INHERITED["cognito:username"]),
     ),
     tenantClaim: !isMachine && isTenant(tenant) ? tenant : undefined,
     roleClaim: isMachine ? undefined : asString(ownNamed(claims, policy.roleClaim)),
-    jti: asString(own(claims["jti"], INHERITED["jti"])),
-    originJti: asString(own(claims["origin_jti"], INHERITED["origin_jti"])),
+    jti: asString(own(claims, "jti", claims["jti"], INHERITED["jti"])),
+    originJti: asString(own(claims, "origin_jti", claims["origin_jti"], INHERITED["origin_jti"])),
   };
 }

@@ -178,7 +178,8 @@ describe("claims", () => {
     for (const name of Object.keys(claims)) {
       const { [name]: value, ...rest } = claims;
       expect(readWithInherited(name, value, rest), name).toEqual(read(rest));
-      expect(readWithInherited(name, "another", claims), name).toEqual(read(claims));
+      for (const inherited of [value, "another", null])
+        expect(readWithInherited(name, inherited, claims), name).toEqual(read(claims));
     }
   });
 

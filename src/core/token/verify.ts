@@ -41,9 +41,10 @@ const SIGNATURE_ALGORITHM = "RSASSA-PKCS1-v1_5"; // RFC 7518 section 3.3; the ha
 
 /** The `kid` of a header that this gateway would verify: RS256, no `crit` (RFC 8725 sections 3.1 and 3.10). */
 function usableKid({ unverifiedHeader }: UnverifiedToken): string | undefined {
-  const alg = own(unverifiedHeader["alg"], INHERITED["alg"]);
-  if (alg !== "RS256" || unverifiedHeader["crit"] !== undefined) return undefined;
-  const kid = own(unverifiedHeader["kid"], INHERITED["kid"]);
+  const alg = own(unverifiedHeader, "alg", unverifiedHeader["alg"], INHERITED["alg"]);
+  const crit = own(unverifiedHeader, "crit", unverifiedHeader["crit"], INHERITED["crit"]);
+  const kid = own(unverifiedHeader, "kid", unverifiedHeader["kid"], INHERITED["kid"]);
+  if (alg !== "RS256" || crit !== undefined) return undefined;
   return typeof kid === "string" ? kid : undefined;
 }
 
@@ -105,7 +106,8 @@ export function* verifyToken(
 ): Steps<Verification | Refusal> {
   const decoded = decodeToken(token);
   if (isRefusal(decoded)) return decoded;
-  const issuerName = own(decoded.unverifiedClaims["iss"], INHERITED["iss"]);
+  const { unverifiedClaims } = decoded;
+  const issuerName = own(unverifiedClaims, "iss", unverifiedClaims["iss"], INHERITED["iss"]);
   const trusted = typeof issuerName === "string" ? verifier.config.issuers.get(issuerName) : undefined;
   const kid = usableKid(decoded);
   if (trusted === undefined || kid === undefined) return refusal("invalid_signature");
@@ -118,7 +120,7 @@ export function* verifyToken(
   idleBuffers = buffers; // not after a failure
   if (!holds) return refusal("invalid_signature");
 
-  const principal = readPrincipal(decoded.unverifiedClaims, verifier.policy); // verified by now
+  const principal = readPrincipal(unverifiedClaims, verifier.policy); // verified by now
   if (isRefusal(principal)) return principal;
   const verified: VerifiedToken = {
     issuer: trusted.issuer.issuer,

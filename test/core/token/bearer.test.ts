@@ -1,7 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { isRefusal } from "../../../src/core/errors.ts";
 import { bearerToken, decodeToken, isForeign, MAX_TOKEN_CHARS } from "../../../src/core/token/bearer.ts";
 import { segment } from "../../support/forge.ts";
+
+afterEach(() => vi.restoreAllMocks());
 
 describe("bearerToken", () => {
   for (const [authorization, token] of [
@@ -124,6 +126,14 @@ describe("the alphabet of a token", () => {
     const foreign = ["\t", ...visible].filter((character) => isForeign(`aa.aa.${character}a`));
     expect(foreign.join("")).toBe("\t !\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
     expect(isForeign(SOUND)).toBe(false);
+
+    const parse = vi.spyOn(JSON, "parse");
+    expect(decodeToken(`${HEADER}.${segment({ sub: "never seen" })}.AQI!`)).toEqual({
+      code: "malformed_token",
+    });
+    expect(parse).not.toHaveBeenCalled();
+    expect(isRefusal(decodeToken(`${HEADER}.${segment({ sub: "never seen" })}.AQID`))).toBe(false);
+    expect(parse).toHaveBeenCalled();
   });
 });
 

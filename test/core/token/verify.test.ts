@@ -210,6 +210,21 @@ describe("the order of refusals", () => {
       }
     }
   });
+
+  it("takes a token's own members, whatever every other object has, too", async () => {
+    const critical = await signRaw(a, JSON.stringify({ ...HEADER, crit: "x" }), JSON.stringify(claims()));
+    for (const [name, value] of Object.entries({ ...HEADER, iss: ISSUER.issuer, crit: "x" }))
+      for (const inherited of [value, "another"]) {
+        const good = await sign(a, claims({ jti: `${name} ${inherited}` })); // never seen before
+        Object.defineProperty(Object.prototype, name, { value: inherited, configurable: true });
+        try {
+          expect(await outcomeOf(good), name).toMatch(/^(?:origin|memory)$/);
+          expect(await outcomeOf(critical), name).toBe("invalid_signature");
+        } finally {
+          delete (Object.prototype as Record<string, unknown>)[name];
+        }
+      }
+  });
 });
 
 describe("a token that was seen before", () => {
