@@ -67,7 +67,7 @@ async function createGateway({ ORIGIN_URL, ORIGIN_TIMEOUT_MS, CORS_ORIGINS, KEY 
     const { method } = passage.asked;
     const work = fetch(url, { method, headers, redirect: "manual", cache: "no-store" });
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(reject, ORIGIN_TIMEOUT_MS, new Error("timeout"));
+      const timer = setTimeout(reject, ORIGIN_TIMEOUT_MS, "timeout");
       work.then((response) => {
         clearTimeout(timer);
         try {

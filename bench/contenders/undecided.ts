@@ -98,7 +98,7 @@ function forward(request: Request, env: Env, duties: number): Promise<Response> 
   const work = fetch(url, duties >= NO_STORE ? { ...init, cache: "no-store" } : init);
   if (duties < TIME_LIMIT) return work.then((response) => answerOf(response, request, duties, startedAtMs));
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(reject, env.ORIGIN_TIMEOUT_MS, new Error("timeout"));
+    const timer = setTimeout(reject, env.ORIGIN_TIMEOUT_MS, "timeout");
     work.then((response) => {
       clearTimeout(timer);
       resolve(answerOf(response, request, duties, startedAtMs));
