@@ -26,7 +26,7 @@ import { type BenchWorker, type BenchWorkerOptions, bundle, startWorker } from "
 const USAGE = `npm run bench:instructions
 
 Counts the instructions of a start and of whole requests, with valgrind's cachegrind, and prints them as Markdown.
-Takes about half an hour on two quiet cores.`;
+Takes a good quarter of an hour on two quiet cores.`;
 
 const ISOLATES = 20;
 /** Requests before those that are counted: most of what is hot is machine code by then. */
