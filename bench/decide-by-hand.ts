@@ -1,4 +1,5 @@
 import type { HeaderList } from "../src/core/decision.ts";
+import { splitPath } from "../src/core/http/path.ts";
 import { compilePolicy } from "../src/core/policy/define.ts";
 import { createMatcher } from "../src/core/policy/matcher.ts";
 import type { CompiledRoute } from "../src/core/policy/schema.ts";
@@ -67,14 +68,7 @@ export function createDecideByHand(originUrl: string) {
     const pathEnd = searchAt === -1 ? url.length : searchAt;
     const path = url.slice(pathAt, pathEnd);
     if (!WELL_FORMED.test(path) || path.includes("%") || path.includes("/.")) return fail("not on this path");
-    const segments: string[] = [];
-    let start = 1;
-    for (let end = path.indexOf("/", start); end !== -1; end = path.indexOf("/", start)) {
-      segments.push(path.slice(start, end));
-      start = end + 1;
-    }
-    if (start < path.length) segments.push(path.slice(start));
-    const route = matcher.match(segments, method);
+    const route = matcher.match(splitPath(path), method);
     if (route === undefined || route.access !== "authenticated") return fail("no such route");
     return { route, hostAt, pathAt };
   }
@@ -88,8 +82,8 @@ export function createDecideByHand(originUrl: string) {
     const now = nowMs / 1000;
     const { exp, iat, nbf, tenantClaim: tenant, roleClaim: role, clientId, username } = principal;
     const isInTime = now < exp && iat <= now + 30 && !(nbf !== undefined && nbf > now + 30);
-    if (nowMs - keySet.fetchedAtMs > FRESH_MS) keySet.fetchedAtMs = nowMs; // a refresh is no part of any workload
     if (!isInTime) return fail("too old");
+    if (nowMs - keySet.fetchedAtMs > FRESH_MS) keySet.fetchedAtMs = nowMs; // a refresh is no part of any workload
     const isTaken = principal.tokenUse === "id" && route.tokenUse.includes("id");
     if (!isTaken || clientId === undefined || !clientIds.has(clientId) || !route.callers.includes("user"))
       return fail("not taken");

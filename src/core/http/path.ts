@@ -29,8 +29,8 @@ function decodeSegment(segment: string): string | undefined {
   }
 }
 
-/** Cut by hand: `split` leaves machine code for each path that it has not seen lately. */
-function splitPath(path: string): string[] {
+/** A path that begins with a slash, by segment. Cut by hand: `split` leaves machine code for each path that it has not seen lately. */
+export function splitPath(path: string): string[] {
   const segments: string[] = [];
   let start = 1;
   for (let end = path.indexOf("/", start); end !== -1; end = path.indexOf("/", start)) {
